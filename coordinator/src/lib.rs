@@ -1,0 +1,6 @@
+//! The coordinator: it alone decides what happens next.
+//!
+//! [`machine`] is the decision, a pure function. Everything else carries it out: the store records, the outbox
+//! publishes, the engine feeds, the API shows.
+
+pub mod machine;

@@ -1,0 +1,93 @@
+//! An experiment: its phase, its queue of trials, and what it knows of each cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::experiment::ExperimentSpec;
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
+use autoopt_epoch::message::Observation;
+use autoopt_epoch::space::Parameters;
+use autoopt_epoch::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Epoch, Trial};
+
+/// An open experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    pub id: ExperimentId,
+    pub spec: Arc<ExperimentSpec>,
+    pub submitted: Timestamp,
+    pub phase: Phase,
+    /// Why it stopped.
+    pub reason: Option<String>,
+    pub ended: Option<Timestamp>,
+    /// Trials accepted beside the baselines; the last one's number.
+    pub accepted: u32,
+    /// Ended trials beside the baselines, by outcome.
+    pub outcomes: BTreeMap<Outcome, u32>,
+    /// Questions asked so far, by which their ids are derived.
+    pub asked: u32,
+    pub ask: Option<OpenAsk>,
+    pub sites: BTreeMap<String, Site>,
+    /// The best feasible trial, the baseline included.
+    pub best: Option<Best>,
+    /// Open trials; in the store each has its own row.
+    #[serde(skip)]
+    pub trials: BTreeMap<TrialId, Trial>,
+    /// Open epochs; in the store each has its own row.
+    #[serde(skip)]
+    pub epochs: BTreeMap<EpochId, Epoch>,
+    /// What the optimizer is told; in the store it stands with the trials.
+    #[serde(skip)]
+    pub results: Vec<Observation>,
+}
+
+/// Where an experiment is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Running,
+    Paused,
+    /// No new trials; the running ones end.
+    Stopping,
+    /// Every cluster is being left as the experiment says.
+    Closing,
+    Ended,
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenAsk {
+    pub id: AskId,
+    /// Asked again then.
+    pub until: Timestamp,
+    pub attempt: u32,
+}
+
+/// What an experiment knows of one of its clusters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// What was in force before; the restore point.
+    pub captured: Option<Parameters>,
+    /// The baseline's metrics, once measured.
+    pub baseline: Option<BTreeMap<String, f64>>,
+    /// The baseline trial has ended (measured or not).
+    pub baseline_ended: bool,
+    /// Something was begun there, so it has to be closed.
+    pub touched: bool,
+    /// It has been left as the experiment says.
+    pub closed: bool,
+}
+
+/// The best feasible trial so far, by the mean of its repeats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    pub trial: TrialId,
+    pub number: u32,
+    pub objective: f64,
+    pub parameters: Parameters,
+}

@@ -1,0 +1,53 @@
+//! A trial, from acceptance to its one outcome.
+
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
+use autoopt_epoch::message::{Measurement, Observation, TrialKind};
+use autoopt_epoch::space::Parameters;
+use autoopt_epoch::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An accepted trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    pub id: TrialId,
+    pub experiment: ExperimentId,
+    /// 0 for baselines and closings, then 1, 2, … in the order of acceptance.
+    pub number: u32,
+    pub kind: TrialKind,
+    pub parameters: Parameters,
+    /// It runs there only.
+    pub cluster: Option<String>,
+    pub ask: Option<AskId>,
+    pub note: Option<String>,
+    pub submitted: Timestamp,
+    pub state: TrialState,
+    /// One for each measured epoch.
+    pub measurements: Vec<Measurement>,
+    /// Epochs begun so far, by which their ids are derived.
+    pub epochs: u32,
+    /// Epochs that ended `invalid`, and `broken`; each has its limit.
+    pub invalid: u32,
+    pub broken: u32,
+}
+
+/// Where a trial is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TrialState {
+    /// For a free cluster, not before this instant.
+    Waiting {
+        not_before: Timestamp,
+    },
+    Running {
+        epoch: EpochId,
+    },
+    /// For good.
+    Ended {
+        at: Timestamp,
+        outcome: Outcome,
+        reason: Option<String>,
+        /// What the optimizer is told, if it is told.
+        observation: Option<Box<Observation>>,
+    },
+}

@@ -1,0 +1,273 @@
+//! The experiment file's types. What the types cannot say is checked by `check`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::FailureKind;
+use crate::message::{Goal, Stage};
+use crate::space::Parameter;
+use crate::time::Period;
+
+/// An experiment: the search for better values of some parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentSpec {
+    /// Letters, digits, `_` and `-`, at most 64. Unique among the experiments that are open.
+    pub name: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The clusters to run on; each runs one epoch at a time. Letters, digits, `_` and `-`.
+    pub clusters: Vec<String>,
+    /// Same experiment, seed and results: same suggestions.
+    #[serde(default)]
+    pub seed: u64,
+    /// Epochs for each trial; the trial's value is their mean.
+    #[serde(default = "one")]
+    pub repeats: u32,
+    /// How to leave each cluster.
+    #[serde(default)]
+    pub at_end: AtEnd,
+    pub budget: Budget,
+    #[serde(default)]
+    pub algorithm: Algorithm,
+    /// The knobs.
+    pub parameters: Vec<Parameter>,
+    /// Between parameters: `a < b`, `a + 2 * b <= 10`. Linear; every trial satisfies them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<String>,
+    pub apply: StageSpec,
+    pub load: StageSpec,
+    pub bench: StageSpec,
+    pub collect: StageSpec,
+    /// The numbers a trial yields.
+    pub metrics: Vec<Metric>,
+    pub objective: Objective,
+    /// Over metrics: `latency_p95 <= 50`. A trial that breaks one is `violated`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcome_constraints: Vec<String>,
+    /// What follows a failure, by kind.
+    #[serde(default)]
+    pub retry: RetryPolicies,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl ExperimentSpec {
+    /// The specification of one stage.
+    pub const fn stage(&self, stage: Stage) -> &StageSpec {
+        match stage {
+            Stage::Apply => &self.apply,
+            Stage::Load => &self.load,
+            Stage::Bench => &self.bench,
+            Stage::Collect => &self.collect,
+        }
+    }
+}
+
+/// How one stage is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// `command`, `noop`, or what a later release of the worker offers.
+    pub backend: String,
+    /// The backend's own; for `command` the `name` of an entry in the worker's configuration.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// A run that takes longer is ended and counts as a transient failure.
+    #[serde(default = "ten_minutes")]
+    pub timeout: Period,
+    /// A worker that is silent for longer has lost the stage.
+    #[serde(default = "thirty_seconds")]
+    pub lease: Period,
+    /// load only: kept for the whole experiment, or made anew for each epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<KeepLoad>,
+}
+
+const fn ten_minutes() -> Period {
+    Period::seconds(600)
+}
+
+const fn thirty_seconds() -> Period {
+    Period::seconds(30)
+}
+
+/// How long a background load lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepLoad {
+    /// Made once, checked before each benchmark, removed at the end.
+    #[default]
+    Experiment,
+    /// Made before and removed after each benchmark.
+    Epoch,
+}
+
+/// How to leave a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AtEnd {
+    /// As it was found.
+    #[default]
+    Restore,
+    /// With the best values applied; as it was found if nothing beat the baseline.
+    Best,
+    /// With the last trial's values.
+    Keep,
+}
+
+/// When to stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Trials beside the baseline; trials by hand count.
+    pub trials: u32,
+    /// No new trial is begun after this long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_time: Option<Period>,
+}
+
+/// Who proposes trials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Algorithm {
+    /// `gp`, `sobol`, `random`; `manual` asks nobody; any other name is asked as `ask.NAME`.
+    pub name: String,
+    /// Trials of the design before a model proposes; by default it follows from the number of parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<u32>,
+    /// The algorithm's own.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Algorithm {
+    /// The name of the algorithm that asks nobody.
+    pub const MANUAL: &'static str = "manual";
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self { name: "gp".into(), initial: None, settings: serde_json::Map::new() }
+    }
+}
+
+/// A number that a trial yields: read from raw output (`parser` and `field`), or computed (`formula`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// Letters, digits and `_`, starting with a letter: it is used in formulas.
+    pub name: String,
+    /// Reads the artifact `from`: `sysbench`, `iperf3`, `rabbitmq-perf-test`, `fio`, `pgbench`, `stress-ng`, `regex`, `json`
+    /// or `key-value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parser: Option<String>,
+    /// Which artifact of the bench stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Which number: a field the parser knows, a regular expression with one group, a JSON pointer, or a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Over metrics defined before this one, and `baseline.NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// What to make better: exactly one of the two, an expression over metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximize: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimize: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+impl Objective {
+    /// Which way is better.
+    pub const fn goal(&self) -> Goal {
+        if self.minimize.is_some() { Goal::Minimize } else { Goal::Maximize }
+    }
+
+    /// The expression.
+    pub fn expression(&self) -> &str {
+        self.maximize.as_deref().or(self.minimize.as_deref()).unwrap_or_default()
+    }
+}
+
+/// What follows a failure. Kinds without an entry: never tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryPolicies {
+    /// Of a stage.
+    pub transient: RetryPolicy,
+    /// Of the whole epoch, measured again.
+    pub invalid: RetryPolicy,
+    /// Of the whole trial, put back while its cluster is paused.
+    pub broken: RetryPolicy,
+    /// The cluster is paused after this many epochs in a row that ended transient, invalid or broken.
+    pub breaker_after: u32,
+    /// A paused cluster is tried again after this long.
+    pub breaker_pause: Period,
+}
+
+impl RetryPolicies {
+    /// The policy for one kind of failure, if there is one.
+    pub const fn get(&self, kind: FailureKind) -> Option<&RetryPolicy> {
+        match kind {
+            FailureKind::Transient => Some(&self.transient),
+            FailureKind::Invalid => Some(&self.invalid),
+            FailureKind::Broken => Some(&self.broken),
+            FailureKind::Infeasible | FailureKind::Violated | FailureKind::Abandoned => None,
+        }
+    }
+}
+
+impl Default for RetryPolicies {
+    fn default() -> Self {
+        Self {
+            transient: RetryPolicy {
+                attempts: 5,
+                backoff: Period::seconds(1),
+                max_backoff: Period::seconds(60),
+            },
+            invalid: RetryPolicy {
+                attempts: 3,
+                backoff: Period::seconds(1),
+                max_backoff: Period::seconds(60),
+            },
+            broken: RetryPolicy {
+                attempts: 3,
+                backoff: Period::seconds(30),
+                max_backoff: Period::seconds(600),
+            },
+            breaker_after: 3,
+            breaker_pause: Period::seconds(300),
+        }
+    }
+}
+
+/// How often, and how far apart. The n-th pause is `backoff * 2^(n-1)`, at most `max_backoff`, times a factor between 0.5 and 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// In all, the first included.
+    pub attempts: u32,
+    pub backoff: Period,
+    pub max_backoff: Period,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 3, backoff: Period::seconds(1), max_backoff: Period::seconds(60) }
+    }
+}

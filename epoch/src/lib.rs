@@ -1,0 +1,21 @@
+//! What the services of AutoOptCloud agree on, and what they are built from.
+//!
+//! The first half is the **contract**, pure data without I/O: [`space`] and [`formula`] (the language of an
+//! experiment), [`experiment`] (the file a person writes), [`message`] (what travels), [`failure`] (what can go
+//! wrong), [`id`] and [`time`].
+//!
+//! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
+//! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), and [`service`]
+//! (configuration, logging, signals, systemd).
+
+pub mod bus;
+pub mod command;
+pub mod experiment;
+pub mod failure;
+pub mod formula;
+pub mod id;
+pub mod message;
+pub mod service;
+pub mod space;
+pub mod time;
+pub mod worker;

@@ -1,0 +1,102 @@
+//! An event: one line of the append-only log of what happened.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{EpochId, ExperimentId, TrialId};
+use crate::message::Stage;
+use crate::time::Timestamp;
+
+/// `autoopt.event.v1`, routing key `event.<experiment>.<kind>` (`event.-.<kind>` where it belongs to no experiment).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Position in the coordinator's log; the id of the event stream.
+    pub seq: i64,
+    pub at: Timestamp,
+    pub kind: EventKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment_id: Option<ExperimentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialId>,
+    /// The trial's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<EpochId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// What happened, in words.
+    pub message: String,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub detail: serde_json::Value,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What kind of thing happened. The set only grows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum EventKind {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl EventKind {
+            /// The name used in routing keys, the store and every face.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
+        impl std::str::FromStr for EventKind {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text { $($text => Ok(Self::$name),)* _ => Err(format!("unknown event kind `{text}`")) }
+            }
+        }
+    };
+}
+
+kinds! {
+    ExperimentSubmitted = "experiment.submitted",
+    ExperimentPaused = "experiment.paused",
+    ExperimentResumed = "experiment.resumed",
+    /// No new trials; running ones go on.
+    ExperimentStopping = "experiment.stopping",
+    /// All trials have ended; the clusters are being left as the experiment says.
+    ExperimentClosing = "experiment.closing",
+    ExperimentEnded = "experiment.ended",
+    TrialAccepted = "trial.accepted",
+    TrialRejected = "trial.rejected",
+    /// Exactly one for each accepted trial.
+    TrialEnded = "trial.ended",
+    EpochStarted = "epoch.started",
+    EpochEnded = "epoch.ended",
+    StageAccepted = "stage.accepted",
+    StageDone = "stage.done",
+    StageFailed = "stage.failed",
+    /// Handed out again, and why.
+    StageRetried = "stage.retried",
+    /// No heartbeat for a lease's length.
+    LeaseExpired = "lease.expired",
+    /// A report that changes nothing: superseded, finished, or a duplicate with other content.
+    ReportIgnored = "report.ignored",
+    /// The circuit breaker opened.
+    ClusterPaused = "cluster.paused",
+    ClusterResumed = "cluster.resumed",
+    OptimizerAsked = "optimizer.asked",
+    OptimizerSilent = "optimizer.silent",
+    /// Went to the dead-letter exchange.
+    MessageRejected = "message.rejected",
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
