@@ -1,0 +1,97 @@
+//! Points chosen without a model: a scrambled Sobol sequence, and plain random numbers.
+
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::known::Known;
+use crate::space::{Codec, Point};
+
+/// Draws before a space is called empty or exhausted; a draw that breaks a constraint is also repaired.
+const ATTEMPTS: u32 = 400;
+
+/// Mixes `words` into one: splitmix64 (Steele, Lea, Flood 2014), so that the result is the same on every machine.
+pub fn seed(words: &[u64]) -> u64 {
+    words.iter().fold(0x9e37_79b9_7f4a_7c15, |state, word| {
+        let mut z = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}
+
+/// A generator for `seed`.
+pub fn generator(seed: u64) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(seed)
+}
+
+/// Point `index` of the scrambled Sobol sequence of `seed` in `dimensions` dimensions, within `[0, 1)`.
+///
+/// Owen scrambling after Burley (2020). Dimensions beyond the sequence's 256, and points beyond its 65,536, continue
+/// under another scramble, which keeps them uniform.
+pub fn sobol(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
+    let block = index >> 16;
+    (0..dimensions)
+        .map(|dimension| {
+            let scramble = self::seed(&[seed, u64::from(block), (dimension / 256) as u64]);
+            f64::from(sobol_burley::sample(index & 0xffff, (dimension % 256) as u32, scramble as u32))
+        })
+        .collect()
+}
+
+/// Uniform random numbers.
+pub fn uniform(dimensions: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f64> {
+    (0..dimensions).map(|_| rng.random::<f64>()).collect()
+}
+
+/// Why there is no point to propose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// No point keeps all constraints.
+    Contradiction,
+    /// Every point there is, is being evaluated.
+    Exhausted,
+}
+
+/// The first of the points `draw(0)`, `draw(1)`, … that keeps the constraints and was not evaluated; failing that, the
+/// first that does once moved. In a space with few points, any that is left; when all were evaluated, one of them again,
+/// but never one that is pending.
+pub fn first(
+    codec: &Codec,
+    known: &Known,
+    rng: &mut Xoshiro256PlusPlus,
+    mut draw: impl FnMut(u32, &mut Xoshiro256PlusPlus) -> Vec<f64>,
+) -> Result<Point, Shortage> {
+    let (mut moved, mut again, mut exists) = (None, None, false);
+    for attempt in 0..ATTEMPTS {
+        let uniform = draw(attempt, rng);
+        let point = codec.sample(&uniform);
+        let kept = codec.satisfied(&point);
+        let allowed = if kept { Some(point) } else { codec.repair(&point, rng) };
+        let Some(point) = allowed else { continue };
+        exists = true;
+        if known.is_taken(&point) {
+            if again.is_none() && !known.is_pending(&point) {
+                again = Some(point);
+            }
+        } else if kept {
+            return Ok(point);
+        } else if moved.is_none() {
+            moved = Some(point);
+        }
+        // a few more draws for one that needs no moving, which would crowd the border
+        if moved.is_some() && attempt >= 20 {
+            break;
+        }
+    }
+    if let Some(point) =
+        moved.or_else(|| codec.enumerate().into_iter().flatten().find(|p| !known.is_taken(p)))
+    {
+        return Ok(point);
+    }
+    if let Some(point) =
+        again.or_else(|| codec.enumerate().into_iter().flatten().find(|p| !known.is_pending(p)))
+    {
+        return Ok(point);
+    }
+    Err(if exists { Shortage::Exhausted } else { Shortage::Contradiction })
+}

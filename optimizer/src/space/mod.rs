@@ -1,0 +1,361 @@
+//! Between parameters and the columns a model works on.
+//!
+//! A [`Point`] has one entry for each **column**. A number has a column in the unit interval; a categorical, a bool, and
+//! a number's special values have a **nominal** column that holds an index. A parameter with a single value has none.
+
+mod repair;
+mod scale;
+
+use autoopt_epoch::formula::Linear;
+use autoopt_epoch::space::{Parameter, ParameterType, Parameters, Value};
+
+pub use scale::Scale;
+
+/// A space with no more points than this is searched one by one when nearly all were tried.
+pub const ENUMERABLE: f64 = 20_000.0;
+
+/// One set of values, by column.
+pub type Point = Vec<f64>;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Column {
+    /// A position in the unit interval; `levels` where only so many differ.
+    Number { levels: Option<f64> },
+    /// An index below `count`, without an order.
+    Nominal { count: usize },
+}
+
+/// What is wrong with a space.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SpaceError {
+    /// A parameter cannot be used as it is.
+    #[error("parameter `{name}`: {reason}")]
+    Parameter { name: String, reason: String },
+    /// A constraint cannot be used as it is.
+    #[error("constraint {number}: {reason}")]
+    Constraint { number: usize, reason: String },
+}
+
+/// One parameter's part in a point.
+#[derive(Clone, Debug)]
+enum Axis {
+    Constant(Value),
+    Choice { column: usize, values: Vec<Value> },
+    Number { column: usize, scale: Scale, special: Option<(usize, Vec<Value>)> },
+}
+
+/// A constraint by axis: `Σ coefficient · value <= bound`.
+#[derive(Clone, Debug)]
+struct Bound {
+    terms: Vec<(usize, f64)>,
+    bound: f64,
+    strict: bool,
+}
+
+/// The code between [`Parameters`] and [`Point`]s of one space.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    names: Vec<String>,
+    defaults: Vec<Value>,
+    axes: Vec<Axis>,
+    columns: Vec<Column>,
+    bounds: Vec<Bound>,
+}
+
+impl Codec {
+    /// The code of a space, or what is wrong with it.
+    pub fn new(parameters: &[Parameter], constraints: &[Linear]) -> Result<Self, SpaceError> {
+        let mut codec = Self {
+            names: parameters.iter().map(|p| p.name.clone()).collect(),
+            defaults: parameters.iter().map(|p| p.default.clone()).collect(),
+            axes: Vec::with_capacity(parameters.len()),
+            columns: Vec::new(),
+            bounds: Vec::with_capacity(constraints.len()),
+        };
+        for (i, parameter) in parameters.iter().enumerate() {
+            let fail = |reason| SpaceError::Parameter { name: parameter.name.clone(), reason };
+            if codec.names[..i].contains(&parameter.name) {
+                return Err(fail("there are two of that name".into()));
+            }
+            let axis = codec.axis(parameter).map_err(fail)?;
+            codec.axes.push(axis);
+        }
+        for (i, constraint) in constraints.iter().enumerate() {
+            let bound =
+                codec.bound(constraint).map_err(|reason| SpaceError::Constraint { number: i + 1, reason })?;
+            codec.bounds.push(bound);
+        }
+        Ok(codec)
+    }
+
+    fn axis(&mut self, parameter: &Parameter) -> Result<Axis, String> {
+        let values: Vec<Value> = match parameter.kind {
+            ParameterType::Bool => vec![Value::Bool(false), Value::Bool(true)],
+            ParameterType::Categorical => parameter.choices.iter().cloned().map(Value::Text).collect(),
+            ParameterType::Float | ParameterType::Int => return self.number(parameter),
+        };
+        match values.len() {
+            0 => Err("a categorical needs `choices`".into()),
+            1 => Ok(Axis::Constant(values[0].clone())),
+            count => Ok(Axis::Choice { column: self.column(Column::Nominal { count }), values }),
+        }
+    }
+
+    fn number(&mut self, parameter: &Parameter) -> Result<Axis, String> {
+        let scale = Scale::new(parameter)?;
+        let mut special: Vec<Value> = Vec::new();
+        for value in &parameter.special {
+            let number =
+                value.as_f64().filter(|x| x.is_finite()).ok_or("special values have to be numbers")?;
+            let value = scale.value(number);
+            if !special.contains(&value) {
+                special.push(value);
+            }
+        }
+        let levels = scale.count();
+        let (low, _) = scale.bounds();
+        if levels == Some(1.0) && special.iter().all(|v| *v == scale.value(low)) {
+            return Ok(Axis::Constant(scale.value(low)));
+        }
+        let column = self.column(Column::Number { levels });
+        let special = (!special.is_empty())
+            .then(|| (self.column(Column::Nominal { count: special.len() + 1 }), special));
+        Ok(Axis::Number { column, scale, special })
+    }
+
+    fn column(&mut self, column: Column) -> usize {
+        self.columns.push(column);
+        self.columns.len() - 1
+    }
+
+    fn bound(&self, constraint: &Linear) -> Result<Bound, String> {
+        let mut terms = Vec::with_capacity(constraint.coefficients.len());
+        for (name, &coefficient) in &constraint.coefficients {
+            let axis = self
+                .names
+                .iter()
+                .position(|n| n == name)
+                .ok_or_else(|| format!("there is no parameter `{name}`"))?;
+            let numeric = match &self.axes[axis] {
+                Axis::Constant(value) => value.as_f64().is_some(),
+                Axis::Choice { values, .. } => values[0].as_f64().is_some(),
+                Axis::Number { .. } => true,
+            };
+            if !numeric {
+                return Err(format!("`{name}` is a categorical, which has no number to compare"));
+            }
+            if !coefficient.is_finite() {
+                return Err(format!("the factor of `{name}` is not finite"));
+            }
+            if coefficient != 0.0 {
+                terms.push((axis, coefficient));
+            }
+        }
+        Ok(Bound { terms, bound: constraint.bound, strict: constraint.strict })
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// How many different sets of values there are, constraints aside; `None` for a continuum.
+    pub fn size(&self) -> Option<f64> {
+        self.axes.iter().try_fold(1.0, |size, axis| match axis {
+            Axis::Constant(_) => Some(size),
+            Axis::Choice { values, .. } => Some(size * values.len() as f64),
+            Axis::Number { scale, special, .. } => {
+                let special = special.as_ref().map_or(0, |(_, values)| values.len());
+                scale.count().map(|n| size * (n + special as f64))
+            }
+        })
+    }
+
+    /// All points that keep the constraints, where there are at most [`ENUMERABLE`] points; `None` where there are more.
+    pub fn enumerate(&self) -> Option<impl Iterator<Item = Point> + '_> {
+        let size = self.size().filter(|n| *n <= ENUMERABLE)? as u64;
+        let points = (0..size).map(|mut rank| {
+            let mut point = vec![0.5; self.columns.len()];
+            for axis in &self.axes {
+                let count = axis.count();
+                axis.select((rank % count) as usize, &mut point);
+                rank /= count;
+            }
+            self.snap(&point)
+        });
+        Some(points.filter(|point| self.satisfied(point)))
+    }
+
+    /// Uniform numbers, one for each column, as a point that decodes exactly.
+    pub fn sample(&self, uniform: &[f64]) -> Point {
+        let mut point = uniform.to_vec();
+        for (x, column) in point.iter_mut().zip(&self.columns) {
+            if let Column::Nominal { count } = column {
+                *x = (*x * *count as f64).floor().min(*count as f64 - 1.0);
+            }
+        }
+        for axis in &self.axes {
+            if let Axis::Number { special: Some((column, values)), .. } = axis {
+                // a special value is worth a look, not as much as the whole range: together a quarter of the samples
+                let u = uniform[*column];
+                point[*column] = if u < 0.75 {
+                    0.0
+                } else {
+                    1.0 + ((u - 0.75) * 4.0 * values.len() as f64).floor().min(values.len() as f64 - 1.0)
+                };
+            }
+        }
+        self.snap(&point)
+    }
+
+    /// The values of a point.
+    pub fn decode(&self, point: &[f64]) -> Parameters {
+        self.names.iter().zip(&self.axes).map(|(name, axis)| (name.clone(), axis.decode(point))).collect()
+    }
+
+    /// The nearest point that stands for values exactly.
+    pub fn snap(&self, point: &[f64]) -> Point {
+        let mut snapped = point.to_vec();
+        for axis in &self.axes {
+            axis.write(&axis.decode(point), &mut snapped);
+        }
+        snapped
+    }
+
+    /// The point of `parameters`; a parameter that is missing has its default. `None` if a value has no place here: an
+    /// unknown choice, or a number far outside the bounds.
+    pub fn encode(&self, parameters: &Parameters) -> Option<Point> {
+        let mut point = vec![0.5; self.columns.len()];
+        for ((name, axis), default) in self.names.iter().zip(&self.axes).zip(&self.defaults) {
+            let value = parameters.get(name).unwrap_or(default);
+            if !axis.write(value, &mut point) {
+                return None;
+            }
+        }
+        Some(point)
+    }
+
+    /// Whether `parameters` are what a proposal may be: each value among the parameter's own, every constraint kept.
+    pub fn allows(&self, parameters: &Parameters) -> bool {
+        self.encode(parameters).is_some_and(|point| {
+            let inside = self.names.iter().zip(&self.axes).all(|(name, axis)| {
+                parameters.get(name).is_some_and(|value| {
+                    match (value.as_f64(), axis.decode(&point).as_f64()) {
+                        (Some(x), Some(y)) => (x - y).abs() <= 1e-9 * (1.0 + x.abs()),
+                        _ => true,
+                    }
+                })
+            });
+            inside && self.satisfied(&point)
+        })
+    }
+
+    /// Whether a point's values keep every constraint.
+    pub fn satisfied(&self, point: &[f64]) -> bool {
+        self.bounds.iter().all(|bound| {
+            let sum: f64 = bound.terms.iter().map(|(axis, c)| c * self.axes[*axis].number(point)).sum();
+            if bound.strict { sum < bound.bound } else { sum <= bound.bound }
+        })
+    }
+
+    /// Whether there are constraints.
+    pub fn constrained(&self) -> bool {
+        !self.bounds.is_empty()
+    }
+
+    /// The columns of number parameters that are in force at `point`: not those overridden by a special value.
+    pub fn active(&self, point: &[f64], column: usize) -> bool {
+        self.axes.iter().all(|axis| match axis {
+            Axis::Number { column: c, special: Some((s, _)), .. } if *c == column => point[*s] == 0.0,
+            _ => true,
+        })
+    }
+}
+
+impl Axis {
+    /// How many values a finite axis has.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Constant(_) => 1,
+            Self::Choice { values, .. } => values.len() as u64,
+            Self::Number { scale, special, .. } => {
+                scale.count().unwrap_or(1.0) as u64 + special.as_ref().map_or(0, |(_, v)| v.len()) as u64
+            }
+        }
+    }
+
+    /// Writes the columns of a finite axis' value number `rank`.
+    fn select(&self, rank: usize, point: &mut [f64]) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Choice { column, .. } => point[*column] = rank as f64,
+            Self::Number { column, scale, special } => {
+                let count = scale.count().unwrap_or(1.0);
+                if let Some((nominal, _)) = special {
+                    point[*nominal] = (rank as f64 - count + 1.0).max(0.0);
+                }
+                point[*column] = match scale {
+                    Scale::LogWhole { low, .. } => scale.encode(low + rank as f64).unwrap_or(0.5),
+                    _ => (rank as f64 + 0.5) / count,
+                };
+            }
+        }
+    }
+
+    fn decode(&self, point: &[f64]) -> Value {
+        match self {
+            Self::Constant(value) => value.clone(),
+            Self::Choice { column, values } => values[index(point[*column], values.len())].clone(),
+            Self::Number { special: Some((column, values)), .. }
+                if index(point[*column], values.len() + 1) > 0 =>
+            {
+                values[index(point[*column], values.len() + 1) - 1].clone()
+            }
+            Self::Number { column, scale, .. } => scale.value(scale.decode(point[*column])),
+        }
+    }
+
+    /// The decoded value as a number; 0 for a text, which constraints never ask for.
+    fn number(&self, point: &[f64]) -> f64 {
+        self.decode(point).as_f64().unwrap_or(0.0)
+    }
+
+    /// Writes the columns of `value`; `false` if it has no place.
+    fn write(&self, value: &Value, point: &mut [f64]) -> bool {
+        match self {
+            Self::Constant(_) => true,
+            Self::Choice { column, values } => match values.iter().position(|v| v == value) {
+                Some(i) => {
+                    point[*column] = i as f64;
+                    true
+                }
+                None => false,
+            },
+            Self::Number { column, scale, special } => {
+                let Some(number) = value.as_f64() else { return false };
+                if let Some((nominal, values)) = special {
+                    let level = values.iter().position(|v| v.as_f64() == Some(number));
+                    point[*nominal] = level.map_or(0.0, |i| i as f64 + 1.0);
+                    if level.is_some() {
+                        // where it lies on the scale means nothing if it lies outside
+                        point[*column] =
+                            scale.encode(number).filter(|u| (0.0..=1.0).contains(u)).unwrap_or(0.5);
+                        return true;
+                    }
+                }
+                match scale.encode(number) {
+                    Some(u) => {
+                        point[*column] = u;
+                        true
+                    }
+                    None => false,
+                }
+            }
+        }
+    }
+}
+
+fn index(x: f64, count: usize) -> usize {
+    (x.max(0.0).round() as usize).min(count - 1)
+}

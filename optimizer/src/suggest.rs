@@ -1,0 +1,130 @@
+//! The answer to an ask: a pure function of it.
+
+use autoopt_epoch::formula::Linear;
+use autoopt_epoch::message::Ask;
+use autoopt_epoch::space::Parameters;
+
+use crate::design;
+use crate::known::Known;
+use crate::settings::{Method, Settings, SettingsError};
+use crate::space::{Codec, SpaceError};
+
+/// What to evaluate next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// A value for each parameter, inside the space, every constraint kept.
+    pub parameters: Parameters,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// For people: why this one.
+    pub note: String,
+}
+
+/// Where a suggestion comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Space filling, before a model is of use.
+    Design,
+    /// The model's proposal.
+    Model,
+    /// The random control.
+    Random,
+}
+
+/// Why there is no suggestion.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SuggestError {
+    /// The algorithm, or one of its settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The space itself.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A constraint that cannot be read.
+    #[error("constraint `{text}`: {reason}")]
+    Constraint { text: String, reason: String },
+    /// No point satisfies all constraints.
+    #[error(
+        "no point of the space keeps all constraints ({constraints}); loosen one, or widen a parameter's bounds"
+    )]
+    Contradiction { constraints: String },
+    /// Every point of a finite space is being evaluated.
+    #[error("all {pending} points of the space are being evaluated; wait for one to end")]
+    Exhausted { pending: usize },
+}
+
+/// Proposes the next trial. Depends on nothing but `ask`; the order of its results is of no matter.
+pub fn suggest(ask: &Ask) -> Result<Suggestion, SuggestError> {
+    let settings = Settings::new(&ask.algorithm)?;
+    let codec = Codec::new(&ask.parameters, &constraints(ask)?)?;
+    let known = Known::new(ask, &codec);
+    let seed = seed(ask, &known);
+    match settings.method {
+        Method::Random => space_filling(ask, &codec, &known, seed, true),
+        Method::Sobol | Method::Gp => space_filling(ask, &codec, &known, seed, false),
+    }
+}
+
+/// The best of the evaluated parameters; `None` if none was measured.
+pub fn recommend(ask: &Ask) -> Option<Parameters> {
+    let codec = Codec::new(&ask.parameters, &constraints(ask).ok()?).ok()?;
+    let known = Known::new(ask, &codec);
+    best_observed(&known)
+}
+
+fn best_observed(known: &Known) -> Option<Parameters> {
+    known
+        .measured()
+        .filter(|s| s.allowed)
+        .min_by(|a, b| a.value.unwrap_or(f64::MAX).total_cmp(&b.value.unwrap_or(f64::MAX)))
+        .map(|s| s.parameters.clone())
+}
+
+fn space_filling(
+    ask: &Ask,
+    codec: &Codec,
+    known: &Known,
+    seed: u64,
+    random: bool,
+) -> Result<Suggestion, SuggestError> {
+    let dimensions = codec.columns().len();
+    let mut rng = design::generator(seed);
+    let index = ask.number.saturating_sub(1);
+    let point = design::first(codec, known, &mut rng, |attempt, rng| {
+        if random {
+            design::uniform(dimensions, rng)
+        } else {
+            // a rejected point is replaced from other scrambles, so as not to take the place of a later one
+            design::sobol(index, dimensions, design::seed(&[ask.seed, u64::from(attempt)]))
+        }
+    });
+    let point = point.map_err(|e| shortage(ask, known, e))?;
+    let (origin, note) = if random {
+        (Origin::Random, "a random point".to_owned())
+    } else {
+        (Origin::Design, format!("point {} of a scrambled Sobol sequence", index + 1))
+    };
+    Ok(Suggestion { parameters: codec.decode(&point), origin, note })
+}
+
+fn shortage(ask: &Ask, known: &Known, shortage: design::Shortage) -> SuggestError {
+    match shortage {
+        design::Shortage::Contradiction => {
+            SuggestError::Contradiction { constraints: ask.constraints.join(", ") }
+        }
+        design::Shortage::Exhausted => SuggestError::Exhausted { pending: known.pending.len() },
+    }
+}
+
+/// The seed of an answer: the experiment's, the answer's number, and what is pending.
+fn seed(ask: &Ask, known: &Known) -> u64 {
+    let pending: Vec<u64> = known.pending.iter().flatten().map(|x: &f64| x.to_bits()).collect();
+    design::seed(&[&[ask.seed, u64::from(ask.number)], pending.as_slice()].concat())
+}
+
+fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
+    match ask.constraints.first() {
+        None => Ok(Vec::new()),
+        Some(text) => Err(SuggestError::Constraint { text: text.clone(), reason: "not read yet".into() }),
+    }
+}
