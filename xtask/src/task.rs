@@ -1,0 +1,121 @@
+//! The tasks themselves.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// One thing that CI checks.
+pub(crate) struct Task {
+    /// As typed.
+    pub(crate) name: &'static str,
+    /// For people.
+    pub(crate) about: &'static str,
+    /// Does it.
+    pub(crate) run: fn() -> Result<Verdict>,
+}
+
+/// What came of a task that did not fail.
+pub(crate) enum Verdict {
+    /// All is well.
+    Passed,
+    /// It could not be done here, for this reason.
+    Skipped(&'static str),
+}
+
+/// In the order in which `ci` runs them: the quick ones first.
+pub(crate) const TASKS: &[Task] = &[
+    Task { name: "fmt", about: "the code is formatted", run: fmt },
+    Task { name: "clippy", about: "no lint fires", run: clippy },
+    Task { name: "test", about: "tests and the examples in the documentation pass", run: test },
+    Task { name: "doc", about: "the documentation builds without a warning", run: doc },
+    Task {
+        name: "deny",
+        about: "licences, sources and advisories of dependencies are as deny.toml wants",
+        run: deny,
+    },
+    Task { name: "demo", about: "a small experiment runs to its end in one process", run: demo },
+];
+
+fn fmt() -> Result<Verdict> {
+    pass(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<Verdict> {
+    pass(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn test() -> Result<Verdict> {
+    if installed("nextest") {
+        pass(cargo().args(["nextest", "run", "--workspace"]))?;
+        // nextest does not run the examples in the documentation
+        pass(cargo().args(["test", "--workspace", "--doc"]))
+    } else {
+        pass(cargo().args(["test", "--workspace"]))
+    }
+}
+
+fn doc() -> Result<Verdict> {
+    pass(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn deny() -> Result<Verdict> {
+    if !installed("deny") {
+        return Ok(Verdict::Skipped("cargo-deny is not installed; `cargo install cargo-deny` brings it"));
+    }
+    pass(cargo().args(["deny", "check"]))
+}
+
+/// Runs `examples/quadratic.toml` in a directory of its own, and looks at what came of it.
+fn demo() -> Result<Verdict> {
+    let experiment = root().join("examples/quadratic.toml");
+    ensure!(experiment.is_file(), "{} is missing", experiment.display());
+    let state = std::env::temp_dir().join(format!("autoopt-demo-{}", std::process::id()));
+    pass(cargo().args(["build", "-p", "autoopt"]))?;
+    let ran = pass(
+        cargo()
+            .args(["run", "-q", "-p", "autoopt", "--", "run"])
+            .arg(&experiment)
+            .arg("--state")
+            .arg(&state)
+            .args(["--trials", "12"]),
+    );
+    let database = std::fs::read_dir(&state).map(|files| files.count() > 0).unwrap_or(false);
+    if state.exists() {
+        std::fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
+    }
+    ran?;
+    ensure!(database, "the run left nothing in its state directory");
+    Ok(Verdict::Passed)
+}
+
+/// Runs a command from the root of the workspace; its output goes where ours goes.
+fn pass(command: &mut Command) -> Result<Verdict> {
+    let line = format!("{command:?}").replace('"', "");
+    let status = command.current_dir(root()).status().with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(Verdict::Passed)
+}
+
+/// Whether `cargo SUBCOMMAND` exists.
+fn installed(subcommand: &str) -> bool {
+    cargo()
+        .args([subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The cargo that runs us.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
