@@ -4,13 +4,17 @@
 //! done when its [`Confirm`] resolves: the broker has it on disk in every queue it was routed to.
 
 pub mod amqp;
+mod dead_letter;
 pub mod memory;
+mod pattern;
 pub mod topology;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+
+pub use dead_letter::DeadLetter;
 
 use crate::id::MessageId;
 use crate::message::Message;
