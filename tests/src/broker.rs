@@ -40,7 +40,10 @@ impl Broker {
             std::fs::create_dir_all(home.join(folder))?;
         }
         std::fs::write(home.join("plugins"), "[].\n")?;
-        std::fs::write(home.join("rabbitmq.conf"), format!("listeners.tcp.default = 127.0.0.1:{}\n", broker.port))?;
+        std::fs::write(
+            home.join("rabbitmq.conf"),
+            format!("listeners.tcp.default = 127.0.0.1:{}\n", broker.port),
+        )?;
         broker.restart().await?;
         Ok(broker)
     }
@@ -83,12 +86,17 @@ impl Broker {
     /// Runs `rabbitmqctl` on this node and returns what it prints.
     pub fn ctl(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command("rabbitmqctl")?.arg("-q").args(arguments).output()?;
-        ensure!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn pid(&self) -> Result<Pid> {
-        let text = std::fs::read_to_string(self.home.join("pid")).context("the broker has not written its pid")?;
+        let text =
+            std::fs::read_to_string(self.home.join("pid")).context("the broker has not written its pid")?;
         Ok(Pid::from_raw(text.trim().parse()?))
     }
 

@@ -3,5 +3,4 @@
 
 pub mod broker;
 pub mod database;
-pub mod faults;
 pub mod sandbox;

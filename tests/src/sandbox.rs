@@ -90,7 +90,10 @@ impl Sandbox {
         std::fs::write(home.join("optimizer.toml"), &bus)?;
         std::fs::write(
             home.join("worker.toml"),
-            format!("group = \"all\"\nclusters = [\"*\"]\nstate_dir = \"{}\"\n{bus}", home.join("state").display()),
+            format!(
+                "group = \"all\"\nclusters = [\"*\"]\nstate_dir = \"{}\"\n{bus}",
+                home.join("state").display()
+            ),
         )?;
         Ok(Self {
             home: home.to_owned(),
@@ -231,7 +234,8 @@ impl Sandbox {
         let mut trials: Vec<Json> = Vec::new();
         loop {
             let after = trials.len();
-            let page = self.get(&format!("/v1/experiments/{experiment}/trials?offset={after}&limit=500")).await?;
+            let page =
+                self.get(&format!("/v1/experiments/{experiment}/trials?offset={after}&limit=500")).await?;
             let more = page["trials"].as_array().cloned().unwrap_or_default();
             if more.is_empty() {
                 return Ok(trials);
