@@ -1,0 +1,197 @@
+//! The bus over RabbitMQ.
+//!
+//! What the client library leaves open is settled here: recovery never gives up; a publish has a deadline; an
+//! unroutable message, which the broker confirms, is an error; a consumer that the broker cancels is set up again;
+//! acknowledgements are gathered, and one for a delivery of an earlier connection is recognised. When the connection
+//! stays down, [`Transport::lost`] resolves and the service exits instead of hanging.
+
+mod acks;
+pub mod dead_letters;
+mod declare;
+mod incoming;
+mod properties;
+mod publisher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionBuilder, ConnectionProperties};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::topology::Subscription;
+use super::{Bus, BusError, Confirm, Incoming, Outgoing, Transport};
+use publisher::Publisher;
+
+/// How to reach the broker, and how long to put up with its absence.
+#[derive(Clone)]
+pub struct AmqpSettings {
+    /// `amqp://user:password@host:port/vhost`, or `amqps://`.
+    pub url: String,
+    /// Shown in the broker's list of connections.
+    pub connection_name: String,
+    /// From publish to confirmation, including a reconnection in between.
+    pub confirm_timeout: Duration,
+    /// Without a connection for this long, the bus counts as lost.
+    pub lost_after: Duration,
+}
+
+impl AmqpSettings {
+    /// The defaults: 30 s for a confirmation, lost after 60 s.
+    pub fn new(url: impl Into<String>, connection_name: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connection_name: connection_name.into(),
+            confirm_timeout: Duration::from_secs(30),
+            lost_after: Duration::from_secs(60),
+        }
+    }
+}
+
+impl std::fmt::Debug for AmqpSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // the URL holds a password
+        let place = parse(&self.url).map_or_else(|_| "not a URL".into(), |uri| place(&uri));
+        f.debug_struct("AmqpSettings").field("broker", &place).field("name", &self.connection_name).finish()
+    }
+}
+
+/// What the parts of one bus share.
+struct Link {
+    connection: Connection,
+    /// Fires when the owner closes the bus.
+    closed: CancellationToken,
+    /// The tasks that still have acknowledgements to send.
+    tasks: TaskTracker,
+}
+
+impl Link {
+    fn is_up(&self) -> bool {
+        self.connection.status().connected()
+    }
+}
+
+struct AmqpBus {
+    link: Arc<Link>,
+    publisher: Publisher,
+    lost_after: Duration,
+}
+
+/// Connects, and declares what all services need. A broker that is not there yet is waited for; one that refuses the
+/// credentials or the vhost is an error.
+pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
+    let uri = parse(&settings.url)?;
+    let place = place(&uri);
+    let opening = open(uri, &settings.connection_name);
+    let connection = {
+        let mut opening = std::pin::pin!(opening);
+        loop {
+            tokio::select! {
+                result = &mut opening => break result?,
+                () = tokio::time::sleep(Duration::from_secs(3)) => tracing::warn!("waiting for the broker at {place}"),
+            }
+        }
+    };
+    tracing::info!("connected to the broker at {place}");
+    let link = Arc::new(Link { connection, closed: CancellationToken::new(), tasks: TaskTracker::new() });
+    let publisher = Publisher::open(link.clone(), settings.confirm_timeout).await?;
+    Ok(Arc::new(AmqpBus { link, publisher, lost_after: settings.lost_after }))
+}
+
+/// One connection, with recovery that never gives up; waits for the broker.
+async fn open(mut uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
+    // another provider in the dependency tree would make the choice ambiguous; an earlier choice stands
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    uri.query.heartbeat.get_or_insert(10);
+    let place = place(&uri);
+    let properties = ConnectionProperties::default()
+        .with_connection_name(name.into())
+        .enable_auto_recover()
+        .configure_backoff(|backoff| {
+            backoff
+                .with_min_delay(Duration::from_millis(200))
+                .with_max_delay(Duration::from_secs(3))
+                .with_jitter()
+                .without_max_times()
+        });
+    let builder = ConnectionBuilder::new()
+        .map_err(|error| setup("starting the AMQP client", &error))?
+        .with_uri(uri)
+        .with_properties(properties);
+    loop {
+        match builder.connect().await {
+            Ok(connection) => return Ok(connection),
+            // a broker that starts or stops closes the connection half-way
+            Err(error) if error.is_io_error() => {
+                tracing::debug!(%error, "no connection yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(setup(&format!("connecting to the broker at {place}"), &error)),
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<AMQPUri, BusError> {
+    url.parse().map_err(|reason: String| BusError::Setup {
+        action: "reading the broker's URL".into(),
+        reason: format!("{reason}; write it like amqp://user:password@host:5672/vhost"),
+    })
+}
+
+/// Host, port and vhost: what may be logged.
+fn place(uri: &AMQPUri) -> String {
+    format!("{}:{}, vhost `{}`", uri.authority.host, uri.authority.port, uri.vhost)
+}
+
+fn setup(action: &str, error: &lapin::Error) -> BusError {
+    BusError::Setup { action: action.into(), reason: error.to_string() }
+}
+
+#[async_trait::async_trait]
+impl Transport for AmqpBus {
+    async fn publish(&self, message: Outgoing) -> Result<Confirm, BusError> {
+        self.publisher.publish(super::topology::EXCHANGE, message).await
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Box<dyn Incoming>, BusError> {
+        if self.link.closed.is_cancelled() {
+            return Err(BusError::Closed);
+        }
+        let consumer =
+            incoming::Consumer::start(self.link.clone(), self.publisher.clone(), subscription).await?;
+        Ok(Box::new(consumer))
+    }
+
+    fn is_connected(&self) -> bool {
+        self.link.is_up()
+    }
+
+    async fn lost(&self) {
+        let mut last_up = tokio::time::Instant::now();
+        loop {
+            if self.link.closed.is_cancelled() {
+                std::future::pending::<()>().await;
+            }
+            if self.link.is_up() {
+                last_up = tokio::time::Instant::now();
+            } else if last_up.elapsed() >= self.lost_after {
+                return;
+            }
+            tokio::time::sleep(
+                (self.lost_after / 20).clamp(Duration::from_millis(20), Duration::from_secs(1)),
+            )
+            .await;
+        }
+    }
+
+    async fn close(&self) {
+        self.link.closed.cancel();
+        self.link.tasks.close();
+        let patience = Duration::from_secs(5);
+        // acknowledgements already given go out first
+        let _ = tokio::time::timeout(patience, self.link.tasks.wait()).await;
+        // while it reconnects there is nobody to say goodbye to
+        let _ = tokio::time::timeout(patience, self.link.connection.close(200, "done".into())).await;
+    }
+}
