@@ -2,7 +2,7 @@
 //!
 //! A stage's own code is a [`Backend`]. The runtime around it sees to it that a stage which ends within a blink costs one
 //! message each way, that one which takes hours holds no delivery, that a stage already done is answered from the
-//! [`journal`] instead of being done again, and that a panic, a cancellation or a shutdown ends in a report.
+//! journal instead of being done again, and that a panic, a cancellation or a shutdown ends in a report.
 
 use tokio_util::sync::CancellationToken;
 
