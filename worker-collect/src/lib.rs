@@ -3,3 +3,4 @@
 //! [`parser`] turns the text that a benchmark printed into numbers, or says why it cannot; it has no I/O.
 
 pub mod parser;
+pub mod readings;

@@ -4,6 +4,7 @@ use autoopt_worker_collect::parser::{ParseError, Problem, check_field, fields, p
 
 const CPU: &str = include_str!("fixtures/sysbench-cpu.txt");
 const MEMORY: &str = include_str!("fixtures/sysbench-memory.txt");
+const OLTP: &str = include_str!("fixtures/sysbench-oltp.txt");
 const FILEIO: &str = include_str!("fixtures/sysbench-fileio.txt");
 const FILEIO_P99: &str = include_str!("fixtures/sysbench-fileio-p99.txt");
 const TCP_JSON: &str = include_str!("fixtures/iperf3-tcp.json");
@@ -22,9 +23,10 @@ const STRESS_METRICS: &str = include_str!("fixtures/stress-ng-metrics.txt");
 const PERF_TEST: &str = include_str!("fixtures/perf-test.documented.txt");
 const PERF_TEST_OLD: &str = include_str!("fixtures/perf-test-old.documented.txt");
 
-const GENUINE: [(&str, &str); 18] = [
+const GENUINE: [(&str, &str); 19] = [
     ("sysbench", CPU),
     ("sysbench", MEMORY),
+    ("sysbench", OLTP),
     ("sysbench", FILEIO),
     ("sysbench", FILEIO_P99),
     ("iperf3", TCP_JSON),
@@ -55,6 +57,11 @@ fn each_tool_yields_the_numbers_it_printed() {
         ("sysbench", CPU, "total_time_s", 1.0001),
         ("sysbench", MEMORY, "mib_per_second", 6828.70),
         ("sysbench", MEMORY, "operations_per_second", 6_992_590.55),
+        ("sysbench", OLTP, "tps", 1219.70),
+        ("sysbench", OLTP, "qps", 24393.95),
+        ("sysbench", OLTP, "latency_p95", 6.32),
+        ("sysbench", OLTP, "queries_write", 14656.0),
+        ("sysbench", OLTP, "errors_per_second", 0.0),
         ("sysbench", FILEIO, "fsyncs_per_second", 6631.52),
         ("sysbench", FILEIO, "read_mib_per_second", 776.90),
         ("sysbench", FILEIO, "latency_p95", 0.11),
