@@ -118,7 +118,7 @@ fn letter(delivery: &Delivery) -> DeadLetter {
     let mut headers = properties::headers(&delivery.properties);
     let death = first_death(&delivery.properties);
     let ours = headers.remove(REASON_HEADER);
-    let seconds = death.at.or_else(|| ours.as_ref().and(*delivery.properties.timestamp()));
+    let seconds = death.at.or_else(|| ours.as_ref().and_then(|_| *delivery.properties.timestamp()));
     DeadLetter {
         id: properties::id(&delivery.properties),
         routing_key: headers
