@@ -298,6 +298,34 @@ async fn an_absent_broker_is_waited_for_and_a_wrong_password_is_not() {
     assert!(matches!(refused, Err(BusError::Setup { .. })));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_stays_away_makes_the_bus_lost() {
+    let vhost = Vhost::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let proxy = tokio::spawn(async move {
+        let mut links = tokio::task::JoinSet::new();
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            links.spawn(async move {
+                let mut far = tokio::net::TcpStream::connect("127.0.0.1:5672").await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    let settings = AmqpSettings {
+        lost_after: Duration::from_millis(500),
+        confirm_timeout: Duration::from_millis(300),
+        ..AmqpSettings::new(format!("amqp://guest:guest@127.0.0.1:{port}/{}", vhost.0), "test")
+    };
+    let bus = amqp::connect(settings).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(800), bus.lost()).await.is_err(), "it is there");
+    proxy.abort();
+    tokio::time::timeout(Duration::from_secs(5), bus.lost()).await.expect("lost");
+    let publish = bus.publish(message("key", "x")).await;
+    assert!(matches!(publish, Err(BusError::Down(_))));
+}
+
 /// The bound is far below the figure printed, for a busy machine and an unoptimised build.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_messages_a_second_pass() {

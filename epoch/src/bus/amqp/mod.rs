@@ -105,6 +105,8 @@ async fn open(mut uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     uri.query.heartbeat.get_or_insert(10);
     let place = place(&uri);
+    // an IPv6 address stands in brackets
+    let (host, port) = (uri.authority.host.trim_matches(['[', ']']).to_owned(), uri.authority.port);
     let properties = ConnectionProperties::default()
         .with_connection_name(name.into())
         .enable_auto_recover()
@@ -120,6 +122,14 @@ async fn open(mut uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
         .with_uri(uri)
         .with_properties(properties);
     loop {
+        // a connection that the client library has begun cannot be given up without noise; so it begins one only
+        // when somebody listens
+        let listens = tokio::net::TcpStream::connect((host.as_str(), port)).await;
+        if let Err(error) = listens {
+            tracing::debug!(%error, "nobody listens at {place} yet");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        }
         match builder.connect().await {
             Ok(connection) => return Ok(connection),
             // a broker that starts or stops closes the connection half-way
