@@ -1,7 +1,7 @@
 //! What the services of AutoOptCloud agree on, and what they are built from.
 //!
 //! The first half is the **contract**, pure data without I/O: [`space`] and [`formula`] (the language of an
-//! experiment), [`experiment`] (the file a person writes), [`message`] (what travels), [`failure`] (what can go
+//! experiment), [`experiment`] (the file a person writes), [`measure`] (raw output to numbers), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go
 //! wrong), [`id`] and [`time`].
 //!
 //! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
@@ -14,7 +14,9 @@ pub mod experiment;
 pub mod failure;
 pub mod formula;
 pub mod id;
+pub mod measure;
 pub mod message;
+pub mod problem;
 pub mod service;
 pub mod space;
 pub mod time;

@@ -5,6 +5,7 @@
 
 mod artifact;
 mod ask;
+mod decode;
 mod epoch;
 mod event;
 mod report;
@@ -12,6 +13,7 @@ mod trial;
 
 pub use artifact::Artifact;
 pub use ask::{Ask, Goal, Observation, Pending};
+pub use decode::{DecodeError, MAX_BODY, decode};
 pub use epoch::{Action, Cancel, Epoch, Measure, Stage};
 pub use event::{Event, EventKind};
 pub use report::{Done, Measurement, Report, ReportState, Violation};
@@ -21,6 +23,11 @@ pub use trial::{Trial, TrialKind};
 pub trait Message: serde::Serialize + serde::de::DeserializeOwned {
     /// The value of the AMQP property `type`.
     const TYPE: &'static str;
+
+    /// Checks what the fields' types cannot say; the reason is for the sender.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 impl Message for Trial {
@@ -34,6 +41,10 @@ impl Message for Cancel {
 }
 impl Message for Report {
     const TYPE: &'static str = "autoopt.report.v1";
+
+    fn check(&self) -> Result<(), String> {
+        decode::check_report(self)
+    }
 }
 impl Message for Ask {
     const TYPE: &'static str = "autoopt.ask.v1";
