@@ -77,8 +77,9 @@ pub fn main(body: impl Future<Output = Result<(), Exit>>) -> ExitCode {
     let result = match built {
         Ok(runtime) => {
             let result = runtime.block_on(body);
-            // a task that hangs must not keep the process
-            runtime.shutdown_timeout(Duration::from_secs(1));
+            // neither a task that hangs may keep the process, nor may the AMQP client, should it be reconnecting,
+            // panic because its runtime is gone: the process ends with its threads
+            std::mem::forget(runtime);
             result
         }
         Err(error) => Err(Exit::Failed(error.into())),
