@@ -2,6 +2,7 @@
 
 mod completions;
 mod control;
+mod dead_letters;
 mod events;
 mod submit;
 
@@ -38,6 +39,8 @@ enum Command {
     /// Abandon everything at once, then leave each cluster as the experiment says
     Cancel(control::Wish),
     Events(events::Events),
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     Completions(completions::Completions),
 }
 
@@ -52,6 +55,7 @@ impl Autoopt {
             Command::Stop(wish) => wish.run(&client()?, "stop").await,
             Command::Cancel(wish) => wish.run(&client()?, "cancel").await,
             Command::Events(events) => events.run(&client()?).await,
+            Command::DeadLetters(command) => command.run().await,
             Command::Completions(completions) => completions.run(),
         }
     }

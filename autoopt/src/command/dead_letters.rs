@@ -1,0 +1,100 @@
+//! `autoopt dead-letters`.
+
+use autoopt_epoch::bus::BusError;
+use autoopt_epoch::bus::amqp::dead_letters;
+use autoopt_epoch::id::MessageId;
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+
+use super::say;
+use crate::fault::{Fault, Kind};
+
+/// Messages nobody could use: look at them, or send them again
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Show them, oldest first; they stay where they are
+    List {
+        #[command(flatten)]
+        bus: Bus,
+        /// At most this many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send them again with their first routing key, once the cause is gone
+    #[command(after_help = "Example:\n  autoopt dead-letters requeue 0198f6a0-52f1-7cc0-a1d5-6b1f3c5c9a10\n")]
+    Requeue {
+        #[command(flatten)]
+        bus: Bus,
+        /// The one with this id, as `list` shows it
+        #[arg(required_unless_present = "all")]
+        id: Option<MessageId>,
+        /// All that are there now
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+}
+
+/// Where the broker is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bus {
+    /// Address of the broker
+    #[arg(
+        long,
+        env = "AUTOOPT_BUS__URL",
+        default_value = "amqp://guest:guest@127.0.0.1:5672/%2f",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    bus: String,
+}
+
+impl DeadLetters {
+    pub(crate) async fn run(self) -> Result<(), Fault> {
+        match self {
+            Self::List { bus, limit, json } => {
+                let letters = dead_letters::list(&bus.bus, limit).await.map_err(unusable)?;
+                if json {
+                    let text = serde_json::to_string_pretty(&letters)
+                        .map_err(|e| Fault::failed("cannot write JSON").because(e))?;
+                    say(text);
+                } else if letters.is_empty() {
+                    say("no dead letters");
+                } else {
+                    let mut table = Table::new();
+                    table.load_style(presets::NOTHING).set_header(["id", "when", "routing key", "reason"]);
+                    for letter in letters {
+                        table.add_row([
+                            letter.id.map_or_else(|| "-".into(), |id| id.to_string()),
+                            letter.at.map_or_else(|| "-".into(), |at| at.to_string()),
+                            letter.routing_key,
+                            letter.reason,
+                        ]);
+                    }
+                    say(table);
+                }
+                Ok(())
+            }
+            Self::Requeue { bus, id, all: _ } => {
+                let count = dead_letters::requeue(&bus.bus, id).await.map_err(unusable)?;
+                if count == 0
+                    && let Some(id) = id
+                {
+                    return Err(Fault::failed(format!("no dead letter has the id {id}"))
+                        .next("autoopt dead-letters list shows those that are there"));
+                }
+                say(format_args!("{count} sent again"));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn unusable(error: BusError) -> Fault {
+    let kind = if matches!(error, BusError::Down(_)) { Kind::Unreachable } else { Kind::Failed };
+    Fault::new(kind, "cannot use the broker")
+        .because(error)
+        .next("check that RabbitMQ runs there: --bus URL, or AUTOOPT_BUS__URL")
+}
