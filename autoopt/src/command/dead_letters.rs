@@ -1,5 +1,7 @@
 //! `autoopt dead-letters`.
 
+use std::time::Duration;
+
 use autoopt_epoch::bus::BusError;
 use autoopt_epoch::bus::amqp::dead_letters;
 use autoopt_epoch::id::MessageId;
@@ -8,6 +10,9 @@ use comfy_table::{Table, presets};
 
 use super::say;
 use crate::fault::{Fault, Kind};
+
+/// Longer than a slow broker takes for a full queue.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Messages nobody could use: look at them, or send them again
 #[derive(Debug, Subcommand)]
@@ -55,7 +60,7 @@ impl DeadLetters {
     pub(crate) async fn run(self) -> Result<(), Fault> {
         match self {
             Self::List { bus, limit, json } => {
-                let letters = dead_letters::list(&bus.bus, limit).await.map_err(unusable)?;
+                let letters = soon(dead_letters::list(&bus.bus, limit)).await?;
                 if json {
                     let text = serde_json::to_string_pretty(&letters)
                         .map_err(|e| Fault::failed("cannot write JSON").because(e))?;
@@ -78,7 +83,7 @@ impl DeadLetters {
                 Ok(())
             }
             Self::Requeue { bus, id, all: _ } => {
-                let count = dead_letters::requeue(&bus.bus, id).await.map_err(unusable)?;
+                let count = soon(dead_letters::requeue(&bus.bus, id)).await?;
                 if count == 0
                     && let Some(id) = id
                 {
@@ -88,6 +93,17 @@ impl DeadLetters {
                 say(format_args!("{count} sent again"));
                 Ok(())
             }
+        }
+    }
+}
+
+/// The bus waits for a broker as long as it takes; a person does not.
+async fn soon<T>(work: impl Future<Output = Result<T, BusError>>) -> Result<T, Fault> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done.map_err(unusable),
+        Err(_) => {
+            Err(Fault::new(Kind::Unreachable, format!("no broker answered within {} s", PATIENCE.as_secs()))
+                .next("check that RabbitMQ runs there: --bus URL, or AUTOOPT_BUS__URL"))
         }
     }
 }
