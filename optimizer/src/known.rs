@@ -73,6 +73,13 @@ impl Known {
         Self { seen, pending, evaluated_keys, pending_keys }
     }
 
+    /// The same with nothing pending.
+    pub fn settled(mut self) -> Self {
+        self.pending.clear();
+        self.pending_keys.clear();
+        self
+    }
+
     /// Whether `point` is being evaluated now.
     pub fn is_pending(&self, point: &[f64]) -> bool {
         self.pending_keys.contains(&key(point))

@@ -1,13 +1,18 @@
 //! Proposes trials: a pure function from an [`Ask`](autoopt_epoch::message::Ask) to parameters.
 //!
-//! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → `surrogate` (a
-//! Gaussian process) → `acquisition` (log expected improvement) → `propose` (where it is largest). None of
+//! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → [`surrogate`] (a
+//! Gaussian process) → [`acquisition`] (log expected improvement) → [`propose`] (where it is largest). None of
 //! these knows a runtime, a broker or a clock.
 
+pub mod acquisition;
+pub mod ascent;
 pub mod design;
 pub mod known;
+pub mod model;
+pub mod propose;
 pub mod settings;
 pub mod space;
 pub mod suggest;
+pub mod surrogate;
 
 pub use suggest::{Origin, SuggestError, Suggestion, recommend, suggest};

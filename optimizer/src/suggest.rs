@@ -6,8 +6,11 @@ use autoopt_epoch::space::Parameters;
 
 use crate::design;
 use crate::known::Known;
+use crate::model;
+use crate::propose::propose;
 use crate::settings::{Method, Settings, SettingsError};
 use crate::space::{Codec, SpaceError};
+use crate::surrogate::GpError;
 
 /// What to evaluate next.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,9 @@ pub enum SuggestError {
     /// The space itself.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// The model cannot be computed.
+    #[error(transparent)]
+    Model(#[from] GpError),
     /// A constraint that cannot be read.
     #[error("constraint `{text}`: {reason}")]
     Constraint { text: String, reason: String },
@@ -61,15 +67,59 @@ pub fn suggest(ask: &Ask) -> Result<Suggestion, SuggestError> {
     let seed = seed(ask, &known);
     match settings.method {
         Method::Random => space_filling(ask, &codec, &known, seed, true),
-        Method::Sobol | Method::Gp => space_filling(ask, &codec, &known, seed, false),
+        Method::Sobol => space_filling(ask, &codec, &known, seed, false),
+        Method::Gp => modelled(ask, &settings, &codec, &known, seed),
     }
 }
 
-/// The best of the evaluated parameters; `None` if none was measured.
+/// The design first, then the model.
+fn modelled(
+    ask: &Ask,
+    settings: &Settings,
+    codec: &Codec,
+    known: &Known,
+    seed: u64,
+) -> Result<Suggestion, SuggestError> {
+    let initial =
+        settings.initial.map_or_else(|| (codec.columns().len() + 1).clamp(4, 10), |initial| initial as usize);
+    if known.seen.len() + known.pending.len() < initial {
+        return space_filling(ask, codec, known, seed, false);
+    }
+    let Some(acquisition) = model::build(codec, known)? else {
+        return space_filling(ask, codec, known, seed, false);
+    };
+    let mut rng = design::generator(seed);
+    match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
+        Some(point) => {
+            let expected = acquisition.objective.predict(&point);
+            let note = format!(
+                "log expected improvement; {:+.2} standard deviations from the best known mean",
+                (acquisition.incumbent - expected.mean) / expected.variance.sqrt()
+            );
+            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note })
+        }
+        None => space_filling(ask, codec, known, seed, false),
+    }
+}
+
+/// The best of the evaluated parameters by the model's mean, which sees through noise; by value where there is no
+/// model. `None` if none was measured.
 pub fn recommend(ask: &Ask) -> Option<Parameters> {
     let codec = Codec::new(&ask.parameters, &constraints(ask).ok()?).ok()?;
     let known = Known::new(ask, &codec);
-    best_observed(&known)
+    if Settings::new(&ask.algorithm).ok()?.method != Method::Gp {
+        return best_observed(&known);
+    }
+    let known = known.settled();
+    match model::build(&codec, &known) {
+        Ok(Some(acquisition)) => known
+            .measured()
+            .filter(|s| s.allowed)
+            .map(|s| (acquisition.objective.mean_at(&s.point), s))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, s)| s.parameters.clone()),
+        _ => best_observed(&known),
+    }
 }
 
 fn best_observed(known: &Known) -> Option<Parameters> {

@@ -259,9 +259,40 @@ impl Codec {
         })
     }
 
-    /// Whether there are constraints.
-    pub fn constrained(&self) -> bool {
-        !self.bounds.is_empty()
+    /// Points that differ from `point` in one discrete parameter: every other choice or special value, and the levels
+    /// next to a number's own.
+    pub fn neighbours(&self, point: &[f64]) -> Vec<Point> {
+        let mut all = Vec::new();
+        let mut with = |column: usize, x: f64| {
+            let mut neighbour = point.to_vec();
+            neighbour[column] = x;
+            let neighbour = self.snap(&neighbour);
+            if neighbour != point {
+                all.push(neighbour);
+            }
+        };
+        for axis in &self.axes {
+            match axis {
+                Axis::Constant(_) => {}
+                Axis::Choice { column, values } => {
+                    (0..values.len()).for_each(|i| with(*column, i as f64));
+                }
+                Axis::Number { column, scale, special } => {
+                    if let Some((nominal, values)) = special {
+                        (0..=values.len()).for_each(|i| with(*nominal, i as f64));
+                    }
+                    if let Some(count) = scale.count() {
+                        let value = scale.decode(point[*column]);
+                        let next = match scale {
+                            Scale::LogWhole { .. } => [scale.encode(value - 1.0), scale.encode(value + 1.0)],
+                            _ => [Some(point[*column] - 1.0 / count), Some(point[*column] + 1.0 / count)],
+                        };
+                        next.into_iter().flatten().for_each(|u| with(*column, u.clamp(0.0, 1.0)));
+                    }
+                }
+            }
+        }
+        all
     }
 
     /// The columns of number parameters that are in force at `point`: not those overridden by a special value.

@@ -1,0 +1,300 @@
+//! A Gaussian process with known hyperparameters, conditioned on data.
+
+use faer::linalg::solvers::{Llt, Solve};
+use faer::{Mat, Side};
+
+use super::kernel::Kernel;
+use crate::space::{Column, Point};
+
+/// The jitter that is added to the diagonal, relative to the signal variance, is raised by 100 at a time up to here.
+const MAX_JITTER: f64 = 1e-2;
+
+/// Hyperparameters, all as natural logarithms so that every real number is a valid one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hyper {
+    /// `ln ℓ_j` by column.
+    pub log_lengths: Vec<f64>,
+    /// `ln s²`, the prior variance of the function.
+    pub log_signal: f64,
+    /// `ln σ²`, the variance of one measurement.
+    pub log_noise: f64,
+}
+
+/// What a model is conditioned on. All three have the same length.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    /// Inputs by column.
+    pub points: Vec<Point>,
+    /// Outputs, about zero mean and unit variance.
+    pub values: Vec<f64>,
+    /// Measurements behind each output: its noise variance is `σ² / repeats`.
+    pub repeats: Vec<f64>,
+}
+
+/// Why a Gaussian process could not be computed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GpError {
+    /// The covariance has no Cholesky factor, whatever is added to its diagonal.
+    #[error(
+        "the {size} x {size} covariance is not positive definite, even with {jitter:e} added to its diagonal"
+    )]
+    NotPositiveDefinite { size: usize, jitter: f64 },
+}
+
+/// The posterior `f | y` of `y_i = f(x_i) + ε_i`, `f ~ GP(m, s² k)`, `ε_i ~ N(0, σ²/repeats_i)`.
+///
+/// The constant mean `m ~ N(0, 1)` has its posterior mode, `m = 1ᵀK⁻¹y / (1ᵀK⁻¹1 + 1)`.
+#[derive(Clone, Debug)]
+pub struct Gp {
+    pub(super) kernel: Kernel,
+    pub(super) points: Vec<Point>,
+    /// `s²`
+    pub(super) signal: f64,
+    pub(super) mean: f64,
+    /// Cholesky factor of `K = s² k(X, X) + diag(σ²/repeats)`.
+    pub(super) factor: Llt<f64>,
+    /// `K⁻¹ (y − m)`
+    pub(super) alpha: Vec<f64>,
+    /// `y − m`
+    pub(super) residual: Vec<f64>,
+    hyper: Hyper,
+    repeats: Vec<f64>,
+}
+
+/// Mean and variance of the function, not of a measurement, at one point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Posterior {
+    pub mean: f64,
+    pub variance: f64,
+}
+
+impl Gp {
+    /// Conditions on `data`.
+    pub fn new(columns: &[Column], hyper: &Hyper, data: &Data) -> Result<Self, GpError> {
+        let n = data.points.len();
+        let kernel = Kernel::new(columns, &hyper.log_lengths);
+        let signal = hyper.log_signal.exp();
+        let noise = hyper.log_noise.exp();
+        let mut covariance = Mat::<f64>::zeros(n, n);
+        for j in 0..n {
+            for i in j + 1..n {
+                covariance[(i, j)] = signal * kernel.correlation(&data.points[i], &data.points[j]);
+            }
+            covariance[(j, j)] = signal + noise / data.repeats[j];
+        }
+        let factor = factorise(&mut covariance, signal)?;
+        let ones = solve(&factor, &vec![1.0; n]);
+        let weights = solve(&factor, &data.values);
+        let mean = weights.iter().sum::<f64>() / (ones.iter().sum::<f64>() + 1.0);
+        let alpha = weights.iter().zip(&ones).map(|(w, o)| w - mean * o).collect();
+        let residual = data.values.iter().map(|y| y - mean).collect();
+        Ok(Self {
+            kernel,
+            points: data.points.clone(),
+            signal,
+            mean,
+            factor,
+            alpha,
+            residual,
+            hyper: hyper.clone(),
+            repeats: data.repeats.clone(),
+        })
+    }
+
+    /// The hyperparameters.
+    pub fn hyper(&self) -> &Hyper {
+        &self.hyper
+    }
+
+    /// What it is conditioned on.
+    pub fn data(&self) -> Data {
+        Data {
+            points: self.points.clone(),
+            values: self.residual.iter().map(|r| r + self.mean).collect(),
+            repeats: self.repeats.clone(),
+        }
+    }
+
+    /// `ln p(y | X, m) + ln N(m | 0, 1)` up to a constant: `−½ (y−m)ᵀK⁻¹(y−m) − ½ ln|K| − ½ n ln 2π − ½ m²`.
+    pub fn log_likelihood(&self) -> f64 {
+        let n = self.points.len();
+        let quadratic: f64 = self.residual.iter().zip(&self.alpha).map(|(r, a)| r * a).sum();
+        let l = self.factor.L();
+        let half_log_det: f64 = (0..n).map(|i| l[(i, i)].ln()).sum();
+        -0.5 * quadratic
+            - half_log_det
+            - 0.5 * n as f64 * std::f64::consts::TAU.ln()
+            - 0.5 * self.mean * self.mean
+    }
+
+    /// The posterior at `x`.
+    pub fn predict(&self, x: &[f64]) -> Posterior {
+        let k: Vec<f64> = self.points.iter().map(|p| self.signal * self.kernel.correlation(x, p)).collect();
+        let v = solve(&self.factor, &k);
+        let mean = self.mean + dot(&k, &self.alpha);
+        Posterior { mean, variance: self.floor(self.signal - dot(&k, &v)) }
+    }
+
+    /// The posterior mean at `x`; cheaper than [`Gp::predict`].
+    pub fn mean_at(&self, x: &[f64]) -> f64 {
+        let sum: f64 =
+            self.points.iter().zip(&self.alpha).map(|(p, a)| a * self.kernel.correlation(x, p)).sum();
+        self.mean + self.signal * sum
+    }
+
+    /// The posterior at each of `xs`, in one triangular solve.
+    pub fn predict_all(&self, xs: &[Point]) -> Vec<Posterior> {
+        let n = self.points.len();
+        let mut k = Mat::<f64>::zeros(n, xs.len());
+        for (j, x) in xs.iter().enumerate() {
+            for (i, p) in self.points.iter().enumerate() {
+                k[(i, j)] = self.signal * self.kernel.correlation(x, p);
+            }
+        }
+        let means: Vec<f64> = (0..xs.len())
+            .map(|j| self.mean + (0..n).map(|i| k[(i, j)] * self.alpha[i]).sum::<f64>())
+            .collect();
+        self.factor.L().solve_lower_triangular_in_place(k.as_mut());
+        means
+            .into_iter()
+            .enumerate()
+            .map(|(j, mean)| {
+                let explained: f64 = (0..n).map(|i| k[(i, j)] * k[(i, j)]).sum();
+                Posterior { mean, variance: self.floor(self.signal - explained) }
+            })
+            .collect()
+    }
+
+    /// The posterior at `x`, and the gradients of its mean and variance by position (0 in nominal columns).
+    pub fn predict_with_gradient(&self, x: &[f64]) -> (Posterior, Vec<f64>, Vec<f64>) {
+        let k: Vec<f64> = self.points.iter().map(|p| self.signal * self.kernel.correlation(x, p)).collect();
+        let v = solve(&self.factor, &k);
+        let posterior = Posterior {
+            mean: self.mean + dot(&k, &self.alpha),
+            variance: self.floor(self.signal - dot(&k, &v)),
+        };
+        let mut mean_gradient = vec![0.0; x.len()];
+        let mut variance_gradient = vec![0.0; x.len()];
+        let mut unit = vec![0.0; x.len()];
+        for (i, p) in self.points.iter().enumerate() {
+            unit.fill(0.0);
+            self.kernel.add_gradient(x, p, self.signal, &mut unit);
+            for j in 0..x.len() {
+                mean_gradient[j] += self.alpha[i] * unit[j];
+                variance_gradient[j] -= 2.0 * v[i] * unit[j];
+            }
+        }
+        (posterior, mean_gradient, variance_gradient)
+    }
+
+    /// Rounding can make a variance negative where it should be tiny.
+    fn floor(&self, variance: f64) -> f64 {
+        variance.max(1e-12 * self.signal)
+    }
+}
+
+/// The Cholesky factor of `matrix` (its lower triangle is read), with as little added to the diagonal as makes it
+/// possible: a covariance of points that nearly coincide is singular in floating point.
+fn factorise(matrix: &mut Mat<f64>, signal: f64) -> Result<Llt<f64>, GpError> {
+    let size = matrix.nrows();
+    let mut jitter = 0.0;
+    loop {
+        if let Ok(factor) = matrix.llt(Side::Lower) {
+            return Ok(factor);
+        }
+        let next = if jitter == 0.0 { 1e-10 } else { jitter * 100.0 };
+        if next > MAX_JITTER || !signal.is_finite() {
+            return Err(GpError::NotPositiveDefinite { size, jitter: jitter * signal });
+        }
+        for i in 0..size {
+            matrix[(i, i)] += (next - jitter) * signal;
+        }
+        jitter = next;
+    }
+}
+
+pub(super) fn solve(factor: &Llt<f64>, rhs: &[f64]) -> Vec<f64> {
+    let mut x = Mat::from_fn(rhs.len(), 1, |i, _| rhs[i]);
+    factor.solve_in_place(x.as_mut());
+    (0..rhs.len()).map(|i| x[(i, 0)]).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 1] = [Column::Number { levels: None }];
+
+    fn two_points() -> (Hyper, Data) {
+        let hyper = Hyper { log_lengths: vec![0.5f64.ln()], log_signal: 0.2, log_noise: 0.1f64.ln() };
+        let data =
+            Data { points: vec![vec![0.1], vec![0.7]], values: vec![1.0, -0.5], repeats: vec![1.0, 2.0] };
+        (hyper, data)
+    }
+
+    #[test]
+    fn likelihood_and_posterior_match_the_explicit_inverse() {
+        let (hyper, data) = two_points();
+        let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
+        let kernel = Kernel::new(&COLUMNS, &hyper.log_lengths);
+        let s = hyper.log_signal.exp();
+        let (a, b, d) = (s + 0.1, s * kernel.correlation(&[0.1], &[0.7]), s + 0.05);
+        let det = a * d - b * b;
+        let inverse = [[d / det, -b / det], [-b / det, a / det]];
+        let apply = |v: [f64; 2]| {
+            [inverse[0][0] * v[0] + inverse[0][1] * v[1], inverse[1][0] * v[0] + inverse[1][1] * v[1]]
+        };
+        let (ky, k1) = (apply([1.0, -0.5]), apply([1.0, 1.0]));
+        let mean = (ky[0] + ky[1]) / (k1[0] + k1[1] + 1.0);
+        let r = [1.0 - mean, -0.5 - mean];
+        let kr = apply(r);
+        let expected = -0.5 * (r[0] * kr[0] + r[1] * kr[1])
+            - 0.5 * det.ln()
+            - std::f64::consts::TAU.ln()
+            - 0.5 * mean * mean;
+        assert!((gp.log_likelihood() - expected).abs() < 1e-12);
+
+        let k = [s * kernel.correlation(&[0.3], &[0.1]), s * kernel.correlation(&[0.3], &[0.7])];
+        let kk = apply(k);
+        let posterior = gp.predict(&[0.3]);
+        assert!((posterior.mean - (mean + k[0] * kr[0] + k[1] * kr[1])).abs() < 1e-12);
+        assert!((posterior.variance - (s - k[0] * kk[0] - k[1] * kk[1])).abs() < 1e-12);
+        assert!((gp.mean_at(&[0.3]) - posterior.mean).abs() < 1e-12);
+        let all = gp.predict_all(&[vec![0.3]])[0];
+        assert!(
+            (all.mean - posterior.mean).abs() < 1e-12 && (all.variance - posterior.variance).abs() < 1e-12
+        );
+    }
+
+    #[test]
+    fn gradients_by_position_match_finite_differences() {
+        let (hyper, data) = two_points();
+        let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
+        let (_, mean, variance) = gp.predict_with_gradient(&[0.45]);
+        let (up, down) = (gp.predict(&[0.45 + 1e-6]), gp.predict(&[0.45 - 1e-6]));
+        assert!((mean[0] - (up.mean - down.mean) / 2e-6).abs() < 1e-7);
+        assert!((variance[0] - (up.variance - down.variance) / 2e-6).abs() < 1e-7);
+    }
+
+    #[test]
+    fn coincident_points_without_noise_are_made_regular() {
+        let hyper = Hyper { log_lengths: vec![0.0], log_signal: 0.0, log_noise: -60.0 };
+        let data = Data { points: vec![vec![0.5]; 20], values: vec![1.0; 20], repeats: vec![1.0; 20] };
+        let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
+        assert!((gp.predict(&[0.5]).mean - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_covariance_that_is_not_finite_is_an_error() {
+        let (mut hyper, data) = two_points();
+        hyper.log_signal = 1e3;
+        assert!(matches!(
+            Gp::new(&COLUMNS, &hyper, &data),
+            Err(GpError::NotPositiveDefinite { size: 2, .. })
+        ));
+    }
+}
