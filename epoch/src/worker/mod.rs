@@ -4,6 +4,9 @@
 //! message each way, that one which takes hours holds no delivery, that a stage already done is answered from the
 //! journal instead of being done again, and that a panic, a cancellation or a shutdown ends in a report.
 
+pub mod journal;
+pub mod noop;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
