@@ -3,4 +3,5 @@
 //! [`machine`] is the decision, a pure function. Everything else carries it out: the store records, the outbox
 //! publishes, the engine feeds, the API shows.
 
+pub mod api;
 pub mod machine;
