@@ -1,7 +1,11 @@
 //! The experiment: what a person writes (TOML in a file, JSON over the API), and what is checked before it runs.
 
+mod check;
+mod check_metrics;
 mod spec;
 
+pub use check::check;
+pub use check_metrics::PARSERS;
 pub use spec::{
     Algorithm, AtEnd, Budget, ExperimentSpec, KeepLoad, Metric, Objective, RetryPolicies, RetryPolicy,
     StageSpec,

@@ -1,0 +1,120 @@
+//! What an experiment's types cannot say.
+
+use std::collections::BTreeSet;
+
+use super::ExperimentSpec;
+use super::check_metrics;
+use crate::message::Stage;
+use crate::problem::Problem;
+use crate::space::Space;
+use crate::time::Period;
+
+/// The longest name of an experiment, a cluster, a metric or an algorithm.
+pub(super) const MAX_NAME: usize = 64;
+
+/// Everything that is wrong with an experiment; empty if it can be run. Paths are those of the experiment file.
+pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    name(&mut problems, "name", &spec.name, "an experiment's name");
+    clusters(&mut problems, &spec.clusters);
+    at_least_one(&mut problems, "budget.trials", spec.budget.trials);
+    at_least_one(&mut problems, "repeats", spec.repeats);
+    if let Some(wall_time) = spec.budget.wall_time {
+        positive(&mut problems, "budget.wall_time", wall_time);
+    }
+    name(&mut problems, "algorithm.name", &spec.algorithm.name, "an algorithm's name");
+    if let Err(found) = Space::new(spec.parameters.clone(), &spec.constraints) {
+        problems.extend(found);
+    }
+    for stage in Stage::ALL {
+        check_stage(&mut problems, stage, spec);
+    }
+    check_metrics::check(&mut problems, spec);
+    retry(&mut problems, spec);
+    problems
+}
+
+/// Names go into routing keys, where `.`, `*` and `#` have a meaning of their own, and into file names.
+fn name(problems: &mut Vec<Problem>, path: &str, given: &str, what: &str) {
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if given.is_empty() {
+        problems.push(Problem::new(path, format!("{what} is empty")));
+    } else if given.len() > MAX_NAME {
+        let length = given.chars().count();
+        problems.push(Problem::new(
+            path,
+            format!("{what} has {length} characters; at most {MAX_NAME} are allowed"),
+        ));
+    } else if !given.chars().all(letters) {
+        let plain: String = given.chars().map(|c| if letters(c) { c } else { '-' }).collect();
+        let message = format!("`{given}` is not {what}; expected letters, digits, `_` and `-`");
+        problems.push(Problem::new(path, message).with_hint(format!("for example `{plain}`")));
+    }
+}
+
+fn clusters(problems: &mut Vec<Problem>, clusters: &[String]) {
+    if clusters.is_empty() {
+        let problem = Problem::new("clusters", "there is no cluster to run on; expected at least one name");
+        problems.push(problem.with_hint("for example `clusters = [\"local\"]`"));
+    }
+    let mut seen = BTreeSet::new();
+    for (i, cluster) in clusters.iter().enumerate() {
+        let path = format!("clusters[{i}]");
+        name(problems, &path, cluster, "a cluster's name");
+        if !seen.insert(cluster) {
+            problems.push(Problem::new(path, format!("the cluster `{cluster}` is given twice")));
+        }
+    }
+}
+
+fn check_stage(problems: &mut Vec<Problem>, stage: Stage, spec: &ExperimentSpec) {
+    let given = spec.stage(stage);
+    if given.backend.is_empty() {
+        let problem = Problem::new(format!("{stage}.backend"), "the backend's name is empty");
+        problems.push(problem.with_hint("known: `command`, `noop`"));
+    }
+    if given.keep.is_some() && stage != Stage::Load {
+        let message =
+            format!("`keep` belongs to `load` only, which stays while others run; this is `{stage}`");
+        problems.push(
+            Problem::new(format!("{stage}.keep"), message).with_hint("remove it, or move it to [load]"),
+        );
+    }
+    positive(problems, &format!("{stage}.timeout"), given.timeout);
+    positive(problems, &format!("{stage}.lease"), given.lease);
+}
+
+fn retry(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
+    let retry = &spec.retry;
+    let policies = [("transient", &retry.transient), ("invalid", &retry.invalid), ("broken", &retry.broken)];
+    for (kind, policy) in policies {
+        let path = format!("retry.{kind}.attempts");
+        at_least_one(problems, &path, policy.attempts);
+        if policy.backoff > policy.max_backoff {
+            let message = format!(
+                "the first pause, {}, is longer than `max_backoff`, {}",
+                policy.backoff, policy.max_backoff
+            );
+            problems.push(Problem::new(format!("retry.{kind}.backoff"), message));
+        }
+    }
+    at_least_one(problems, "retry.breaker_after", retry.breaker_after);
+}
+
+fn at_least_one(problems: &mut Vec<Problem>, path: &str, given: u32) {
+    if given == 0 {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        let mut problem = Problem::new(path, format!("`{key}` is 0; expected a whole number from 1 on"));
+        if key == "attempts" {
+            problem = problem.with_hint("the first attempt counts: 1 means never again");
+        }
+        problems.push(problem);
+    }
+}
+
+fn positive(problems: &mut Vec<Problem>, path: &str, given: Period) {
+    if given.0.is_zero() {
+        let problem = Problem::new(path, "the period is 0; expected a length of time above 0");
+        problems.push(problem.with_hint("for example `30s`"));
+    }
+}
