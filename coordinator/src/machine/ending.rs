@@ -138,7 +138,7 @@ impl Experiment {
         vec![
             Effect::Log(event),
             Effect::Save(Record::Trial(trial)),
-            Effect::Save(Record::Experiment(self.clone())),
+            Effect::Save(Record::Experiment(self.row())),
         ]
     }
 
@@ -175,7 +175,7 @@ impl Experiment {
                 effects.extend(self.end_trial(at, trial, Outcome::Abandoned, Some(reason.into()), None));
             }
         }
-        effects.push(Effect::Save(Record::Experiment(self.clone())));
+        effects.push(Effect::Save(Record::Experiment(self.row())));
         effects
     }
 

@@ -44,6 +44,29 @@ pub struct Experiment {
     pub results: Vec<Observation>,
 }
 
+impl Experiment {
+    /// What stands in its own row: everything but its trials, epochs and results.
+    pub fn row(&self) -> Self {
+        Self {
+            id: self.id,
+            spec: Arc::clone(&self.spec),
+            submitted: self.submitted,
+            phase: self.phase,
+            reason: self.reason.clone(),
+            ended: self.ended,
+            accepted: self.accepted,
+            outcomes: self.outcomes.clone(),
+            asked: self.asked,
+            ask: self.ask.clone(),
+            sites: self.sites.clone(),
+            best: self.best.clone(),
+            trials: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            results: Vec::new(),
+        }
+    }
+}
+
 /// Where an experiment is.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,

@@ -11,8 +11,17 @@
 //! - **M6** the same input twice has the effects of once.
 
 mod cluster;
+mod controls;
+mod ending;
 mod epoch;
+mod events;
 mod experiment;
+mod order;
+mod plan;
+mod reports;
+mod retry;
+mod scheduling;
+mod submission;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -33,6 +42,8 @@ pub struct World {
     pub experiments: BTreeMap<ExperimentId, Experiment>,
     /// Every cluster that was ever named, by name.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whose epoch it is, for every open epoch.
+    index: BTreeMap<EpochId, ExperimentId>,
 }
 
 /// What can happen.
@@ -111,22 +122,69 @@ pub struct Stored {
 impl World {
     /// The world as it was written down. Every lease runs afresh from `at`: the coordinator was not there to hear
     /// heartbeats.
-    pub fn restore(_stored: Stored, _at: Timestamp) -> Self {
-        Self::default()
+    pub fn restore(stored: Stored, at: Timestamp) -> Self {
+        let mut world = Self {
+            experiments: stored.experiments.into_iter().map(|e| (e.id, e)).collect(),
+            clusters: stored.clusters.into_iter().map(|c| (c.name.clone(), c)).collect(),
+            index: BTreeMap::new(),
+        };
+        for trial in stored.trials {
+            if let Some(experiment) = world.experiments.get_mut(&trial.experiment) {
+                experiment.trials.insert(trial.id, trial);
+            }
+        }
+        for mut epoch in stored.epochs {
+            let Some(experiment) = world.experiments.get_mut(&epoch.experiment) else { continue };
+            if let (Some(step), Progress::Leased { lease_until, .. }) = (epoch.step(), &mut epoch.progress) {
+                *lease_until = at.after(experiment.spec.stage(step.stage).lease.0);
+            }
+            world.index.insert(epoch.id, experiment.id);
+            experiment.epochs.insert(epoch.id, epoch);
+        }
+        for (id, observation) in stored.results {
+            if let Some(experiment) = world.experiments.get_mut(&id) {
+                experiment.results.push(observation);
+            }
+        }
+        world
     }
 
     /// The next instant at which [`Input::Tick`] would change something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        let experiments = self.experiments.values();
+        let epochs = experiments.clone().flat_map(|e| e.epochs.values().filter_map(Epoch::deadline));
+        let waiting = experiments.clone().flat_map(|e| {
+            e.trials.values().filter_map(|t| match t.state {
+                TrialState::Waiting { not_before } => Some(not_before),
+                _ => None,
+            })
+        });
+        let asks = experiments.clone().filter_map(|e| e.ask.as_ref().map(|a| a.until));
+        let ends = experiments.clone().filter_map(Experiment::wall_time_over);
+        let breakers = self.clusters.values().filter_map(|c| match c.breaker {
+            Breaker::Open { until, .. } => Some(until),
+            _ => None,
+        });
+        epochs.chain(waiting).chain(asks).chain(ends).chain(breakers).min()
     }
 
     /// Takes `input` in.
-    pub fn step(&mut self, _at: Timestamp, _input: Input) -> Vec<Effect> {
-        Vec::new()
+    pub fn step(&mut self, at: Timestamp, input: Input) -> Vec<Effect> {
+        let mut effects = match input {
+            Input::Submit { id, spec } => self.submit(at, id, spec),
+            Input::Trial { message, trial } => self.accept(at, message, trial),
+            Input::Report(report) => self.report(at, report),
+            Input::Control { experiment, control } => self.control(at, experiment, control),
+            Input::CancelTrial { trial } => self.cancel_trial(at, trial),
+            Input::ResumeCluster { cluster } => self.resume_cluster(at, &cluster),
+            Input::Tick => self.timers(at),
+        };
+        effects.extend(self.schedule(at));
+        effects
     }
 
     /// The open epoch with this id.
     pub fn epoch(&self, id: EpochId) -> Option<&Epoch> {
-        self.experiments.values().find_map(|e| e.epochs.get(&id))
+        self.experiments.get(self.index.get(&id)?)?.epochs.get(&id)
     }
 }

@@ -71,7 +71,7 @@ impl World {
             experiment.spec.clusters.join(", ")
         );
         effects.push(Effect::Log(experiment.event(at, EventKind::ExperimentSubmitted, message)));
-        effects.push(Effect::Save(Record::Experiment(experiment.clone())));
+        effects.push(Effect::Save(Record::Experiment(experiment.row())));
         self.experiments.insert(id, experiment);
         effects
     }
@@ -139,7 +139,7 @@ impl Experiment {
             let known = self.spec.clusters.join(", ");
             return vec![Effect::Reject(format!("`{}` has no cluster `{cluster}`; it has {known}", self.spec.name))];
         }
-        let conformed = Space::new(&self.spec.parameters, &self.spec.constraints)
+        let conformed = Space::new(self.spec.parameters.clone(), &self.spec.constraints)
             .and_then(|space| space.conform(&message.parameters));
         let parameters = match conformed {
             Ok(parameters) => parameters,
@@ -163,7 +163,7 @@ impl Experiment {
         let effects = vec![
             Effect::Log(self.trial_event(at, EventKind::TrialAccepted, &trial, text)),
             Effect::Save(Record::Trial(trial.clone())),
-            Effect::Save(Record::Experiment(self.clone())),
+            Effect::Save(Record::Experiment(self.row())),
         ];
         self.trials.insert(id, trial);
         effects
