@@ -5,7 +5,9 @@ use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{EventKind, TrialKind};
 use autoopt_epoch::time::Timestamp;
 
-use super::{Breaker, Control, Effect, Ending, Experiment, Phase, Progress, Record, TrialState, World, events};
+use super::{
+    Breaker, Control, Effect, Ending, Experiment, Phase, Progress, Record, TrialState, World, events,
+};
 
 impl World {
     pub(super) fn control(&mut self, at: Timestamp, id: ExperimentId, control: Control) -> Vec<Effect> {
@@ -19,13 +21,19 @@ impl World {
             (Control::Resume, Phase::Paused) => (Phase::Running, EventKind::ExperimentResumed, "resumed"),
             (Control::Pause, Phase::Paused) | (Control::Resume, Phase::Running) => return Vec::new(),
             (Control::Pause | Control::Resume, _) => {
-                return vec![Effect::Reject("the experiment is ending; it can be neither paused nor resumed".into())];
+                return vec![Effect::Reject(
+                    "the experiment is ending; it can be neither paused nor resumed".into(),
+                )];
             }
             (Control::Stop, _) => return experiment.stop(at, "stopped by a person"),
             (Control::Cancel, _) => {
                 let mut effects = experiment.stop(at, "cancelled by a person");
-                let running: Vec<EpochId> =
-                    experiment.epochs.values().filter(|e| e.kind != TrialKind::Closing).map(|e| e.id).collect();
+                let running: Vec<EpochId> = experiment
+                    .epochs
+                    .values()
+                    .filter(|e| e.kind != TrialKind::Closing)
+                    .map(|e| e.id)
+                    .collect();
                 for epoch in running {
                     let followed = self
                         .experiments
@@ -51,7 +59,9 @@ impl World {
         };
         let Some(trial) = experiment.trials.get(&id) else { return Vec::new() };
         if !matches!(trial.kind, TrialKind::Proposed | TrialKind::Manual) {
-            return vec![Effect::Reject("a baseline or a closing cannot be cancelled; cancel the experiment".into())];
+            return vec![Effect::Reject(
+                "a baseline or a closing cannot be cancelled; cancel the experiment".into(),
+            )];
         }
         if let TrialState::Running { epoch } = trial.state {
             let followed = experiment.abandon(at, epoch, reason);

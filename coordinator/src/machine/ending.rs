@@ -74,11 +74,14 @@ impl Experiment {
             Breaker::Open { .. } | Breaker::Trying { .. } => self.spec.retry.breaker_after,
         };
         let fails = matches!(outcome, Outcome::Broken | Outcome::Transient | Outcome::Invalid);
-        if !fails {
-            if outcome != Outcome::Abandoned {
-                cluster.breaker = Breaker::Closed { failures: 0 };
+        if outcome == Outcome::Abandoned {
+            // it says nothing about the cluster: one that was being tried out is tried out again
+            if let Breaker::Trying { reason } = &cluster.breaker {
+                cluster.breaker = Breaker::Open { until: at, reason: reason.clone() };
             }
-            if !was_closed && outcome != Outcome::Abandoned {
+        } else if !fails {
+            cluster.breaker = Breaker::Closed { failures: 0 };
+            if !was_closed {
                 let text = format!("cluster `{}` works again", cluster.name);
                 effects.push(self.cluster_event(at, EventKind::ClusterResumed, &cluster.name, text));
             }

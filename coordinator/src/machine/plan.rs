@@ -36,7 +36,8 @@ pub(super) fn plan(spec: &ExperimentSpec, kind: TrialKind, has_better: bool) -> 
 
 /// What undoes an epoch that failed with `outcome` at its current step.
 pub(super) fn undo(spec: &ExperimentSpec, epoch: &Epoch, outcome: Outcome) -> Vec<Step> {
-    let begun = |stage, action| epoch.plan.iter().take(epoch.at as usize + 1).any(|s| *s == step(stage, action));
+    let begun =
+        |stage, action| epoch.plan.iter().take(epoch.at as usize + 1).any(|s| *s == step(stage, action));
     let mut undo = Vec::new();
     if begun(Stage::Bench, Action::Run) {
         undo.push(step(Stage::Bench, Action::Undo));

@@ -123,13 +123,16 @@ impl Experiment {
         };
         let epoch = epoch.clone();
         let text = format!("{} was taken by {worker}", step.stage);
-        vec![
-            self.step_event(at, EventKind::StageAccepted, &epoch, text),
-            Effect::Save(Record::Epoch(epoch)),
-        ]
+        vec![self.step_event(at, EventKind::StageAccepted, &epoch, text), Effect::Save(Record::Epoch(epoch))]
     }
 
-    pub(super) fn attempt(&self, at: Timestamp, id: EpochId, worker: Option<String>, ending: Ending) -> Attempt {
+    pub(super) fn attempt(
+        &self,
+        at: Timestamp,
+        id: EpochId,
+        worker: Option<String>,
+        ending: Ending,
+    ) -> Attempt {
         let epoch = &self.epochs[&id];
         let step = epoch.step().unwrap_or(epoch.plan[0]);
         let started = match epoch.progress {
@@ -167,16 +170,22 @@ impl Experiment {
         if let Some(captured) = done.captured {
             self.captured(id, &captured);
             effects.push(Effect::Save(Record::Experiment(self.row())));
-            effects.extend(self.trials.get(&attempt_trial(self, id)).cloned().map(|t| Effect::Save(Record::Trial(t))));
+            effects.extend(
+                self.trials.get(&attempt_trial(self, id)).cloned().map(|t| Effect::Save(Record::Trial(t))),
+            );
         }
         let Some(epoch) = self.epochs.get_mut(&id) else { return effects };
         if let Some(measurement) = done.measurement {
-            if let Some(violation) = measurement.violations.first().filter(|_| epoch.kind != TrialKind::Baseline) {
+            if let Some(violation) =
+                measurement.violations.first().filter(|_| epoch.kind != TrialKind::Baseline)
+            {
                 let reason = format!("`{}` does not hold (by {})", violation.constraint, violation.by);
                 epoch.verdict = Some(Verdict { outcome: Outcome::Violated, reason: Some(reason) });
                 let rest = undo(&self.spec, epoch, Outcome::Violated);
                 epoch.plan.truncate(epoch.at as usize + 1);
-                epoch.plan.extend(rest.into_iter().filter(|s| s.stage != autoopt_epoch::message::Stage::Bench));
+                epoch
+                    .plan
+                    .extend(rest.into_iter().filter(|s| s.stage != autoopt_epoch::message::Stage::Bench));
             }
             epoch.measurement = Some(measurement);
         }
@@ -221,7 +230,13 @@ impl Experiment {
     }
 
     /// The current step failed: it is tried again, or the rest of the plan becomes what undoes it.
-    pub(super) fn fail(&mut self, at: Timestamp, id: EpochId, kind: FailureKind, reason: String) -> Vec<Effect> {
+    pub(super) fn fail(
+        &mut self,
+        at: Timestamp,
+        id: EpochId,
+        kind: FailureKind,
+        reason: String,
+    ) -> Vec<Effect> {
         let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
         let policy = &self.spec.retry.transient;
         if kind == FailureKind::Transient && epoch.attempt < policy.attempts {
@@ -235,7 +250,10 @@ impl Experiment {
             ];
         }
         let snapshot = epoch.clone();
-        let text = format!("{} failed for good, {kind}: {reason}", snapshot.step().map_or("a step", |s| s.stage.as_str()));
+        let text = format!(
+            "{} failed for good, {kind}: {reason}",
+            snapshot.step().map_or("a step", |s| s.stage.as_str())
+        );
         let mut effects = vec![self.step_event(at, EventKind::StageFailed, &snapshot, text)];
         effects.extend(self.unwind(at, id, kind.into(), reason));
         effects
@@ -243,7 +261,13 @@ impl Experiment {
 
     /// Sets the verdict and replaces the rest of the plan by what undoes it. A failure while undoing ends the epoch as
     /// broken for its cluster; closing puts things right later.
-    pub(super) fn unwind(&mut self, at: Timestamp, id: EpochId, outcome: Outcome, reason: String) -> Vec<Effect> {
+    pub(super) fn unwind(
+        &mut self,
+        at: Timestamp,
+        id: EpochId,
+        outcome: Outcome,
+        reason: String,
+    ) -> Vec<Effect> {
         let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
         let undoing = epoch.verdict.is_some();
         let rest = if undoing || epoch.kind == TrialKind::Closing {

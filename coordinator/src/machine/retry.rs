@@ -9,7 +9,8 @@ use uuid::Uuid;
 /// The instant of the attempt that follows the `n`-th failure (from 1): `backoff * 2^(n-1)`, at most `max_backoff`,
 /// times a factor in [0.5, 1) that is hashed from `id` and `n`, so that many failures at once spread out.
 pub(super) fn next_attempt(policy: &RetryPolicy, id: Uuid, n: u32, at: Timestamp) -> Timestamp {
-    let doubled = policy.backoff.0.saturating_mul(1_u32.checked_shl(n.saturating_sub(1).min(31)).unwrap_or(u32::MAX));
+    let doubled =
+        policy.backoff.0.saturating_mul(1_u32.checked_shl(n.saturating_sub(1).min(31)).unwrap_or(u32::MAX));
     let pause = doubled.min(policy.max_backoff.0);
     let hash = Uuid::new_v5(&id, &n.to_be_bytes()).as_u64_pair().0;
     let factor = 0.5 + (hash >> 11) as f64 / (1_u64 << 53) as f64 / 2.0;

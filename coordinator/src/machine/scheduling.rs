@@ -6,7 +6,9 @@ use autoopt_epoch::time::{Period, Timestamp};
 
 use super::plan::plan;
 use super::retry::next_attempt;
-use super::{Breaker, Cluster, Effect, Epoch, Experiment, OpenAsk, Phase, Progress, Record, Trial, TrialState, World};
+use super::{
+    Breaker, Cluster, Effect, Epoch, Experiment, OpenAsk, Phase, Progress, Record, Trial, TrialState, World,
+};
 
 /// An optimizer that is silent for this long is asked again.
 const ASK_PATIENCE: Period = Period::seconds(30);
@@ -49,7 +51,13 @@ impl World {
             .map(|((_, _, experiment), trial)| (experiment, trial))
     }
 
-    fn begin(&mut self, at: Timestamp, experiment: ExperimentId, trial: TrialId, cluster: &str) -> Vec<Effect> {
+    fn begin(
+        &mut self,
+        at: Timestamp,
+        experiment: ExperimentId,
+        trial: TrialId,
+        cluster: &str,
+    ) -> Vec<Effect> {
         let (Some(experiment), Some(cluster)) =
             (self.experiments.get_mut(&experiment), self.clusters.get_mut(cluster))
         else {
@@ -100,9 +108,9 @@ impl Experiment {
                 let mut ready = ready.filter(|t| t.kind == TrialKind::Baseline);
                 ready.next().map(|t| t.id)
             }
-            Phase::Running | Phase::Stopping if site.baseline.is_some() => ready
-                .min_by_key(|t| (t.kind != TrialKind::Manual, t.number))
-                .map(|t| t.id),
+            Phase::Running | Phase::Stopping if site.baseline.is_some() => {
+                ready.min_by_key(|t| (t.kind != TrialKind::Manual, t.number)).map(|t| t.id)
+            }
             Phase::Running | Phase::Stopping | Phase::Paused | Phase::Ended => None,
         }
     }
@@ -151,9 +159,14 @@ impl Experiment {
         if matches!(self.phase, Phase::Running | Phase::Paused) {
             if self.wall_time_over().is_some_and(|end| end <= at) {
                 effects.extend(self.stop(at, "the wall time is over"));
-            } else if !self.sites.is_empty() && self.sites.values().all(|s| s.baseline_ended && s.baseline.is_none()) {
+            } else if !self.sites.is_empty()
+                && self.sites.values().all(|s| s.baseline_ended && s.baseline.is_none())
+            {
                 effects.extend(self.stop(at, "no cluster could be measured as it is"));
-            } else if self.phase == Phase::Running && self.accepted >= self.spec.budget.trials && self.trials.is_empty() {
+            } else if self.phase == Phase::Running
+                && self.accepted >= self.spec.budget.trials
+                && self.trials.is_empty()
+            {
                 effects.extend(self.stop(at, "the budget is used up"));
             }
         }
@@ -223,14 +236,16 @@ impl Experiment {
             };
             open.until = next_attempt(&policy, open.id.0, open.attempt, at);
             let open = open.clone();
-            let text = format!("no answer from `{}`; is autoopt-optimizer running?", self.spec.algorithm.name);
+            let text =
+                format!("no answer from `{}`; is autoopt-optimizer running?", self.spec.algorithm.name);
             return vec![
                 Effect::Log(self.event(at, EventKind::OptimizerSilent, text)),
                 Effect::Save(Record::Experiment(self.row())),
                 self.question(open.id),
             ];
         }
-        let waiting = self.trials.values().any(|t| matches!(t.state, TrialState::Waiting { .. }) && t.number > 0);
+        let waiting =
+            self.trials.values().any(|t| matches!(t.state, TrialState::Waiting { .. }) && t.number > 0);
         if !idle || waiting || self.accepted >= self.spec.budget.trials {
             return Vec::new();
         }

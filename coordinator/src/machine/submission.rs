@@ -15,7 +15,12 @@ use super::{Breaker, Cluster, Effect, Experiment, Phase, Record, Site, Trial, Tr
 const MAX_REFUSED_ANSWERS: u32 = 5;
 
 impl World {
-    pub(super) fn submit(&mut self, at: Timestamp, id: ExperimentId, spec: Arc<ExperimentSpec>) -> Vec<Effect> {
+    pub(super) fn submit(
+        &mut self,
+        at: Timestamp,
+        id: ExperimentId,
+        spec: Arc<ExperimentSpec>,
+    ) -> Vec<Effect> {
         if self.experiments.contains_key(&id) {
             return Vec::new();
         }
@@ -82,7 +87,8 @@ impl World {
             self.experiments.values_mut().find(|e| e.spec.name == message.experiment || Some(e.id) == by_id)
         else {
             let open: Vec<String> = self.experiments.values().map(|e| format!("`{}`", e.spec.name)).collect();
-            let open = if open.is_empty() { "none is open".into() } else { format!("open: {}", open.join(", ")) };
+            let open =
+                if open.is_empty() { "none is open".into() } else { format!("open: {}", open.join(", ")) };
             return vec![Effect::Reject(format!("no open experiment `{}` ({open})", message.experiment))];
         };
         experiment.accept(at, id, message)
@@ -137,7 +143,10 @@ impl Experiment {
         }
         if let Some(cluster) = message.cluster.as_ref().filter(|c| !self.sites.contains_key(*c)) {
             let known = self.spec.clusters.join(", ");
-            return vec![Effect::Reject(format!("`{}` has no cluster `{cluster}`; it has {known}", self.spec.name))];
+            return vec![Effect::Reject(format!(
+                "`{}` has no cluster `{cluster}`; it has {known}",
+                self.spec.name
+            ))];
         }
         let conformed = Space::new(self.spec.parameters.clone(), &self.spec.constraints)
             .and_then(|space| space.conform(&message.parameters));
@@ -175,7 +184,8 @@ impl Experiment {
         if let Some(ask) = self.ask.as_mut().filter(|_| answer) {
             ask.attempt += 1;
             if ask.attempt > MAX_REFUSED_ANSWERS {
-                let reason = format!("`{}` proposes only unusable trials: {problems}", self.spec.algorithm.name);
+                let reason =
+                    format!("`{}` proposes only unusable trials: {problems}", self.spec.algorithm.name);
                 effects.extend(self.stop(at, &reason));
             }
         }
