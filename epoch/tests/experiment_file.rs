@@ -29,7 +29,12 @@ fn each_contradiction_names_its_path_and_a_way_out() {
         ("trials = 15", "trials = 0", "budget.trials: `trials` is 0", "from 1 on"),
         ("seed = 1", "repeats = 0", "repeats: `repeats` is 0", "from 1 on"),
         ("high = 10.0", "high = -10.0", "parameters[0].high: the bounds are upside down", "low is -5"),
-        ("seed = 1", "constraints = [\"x < z\"]", "constraints[0]: unknown parameter `z`", "or bools: `x`, `y`"),
+        (
+            "seed = 1",
+            "constraints = [\"x < z\"]",
+            "constraints[0]: unknown parameter `z`",
+            "or bools: `x`, `y`",
+        ),
         ("seed = 1", "algorithm = { name = \"\" }", "algorithm.name: ", "is empty"),
         ("\"key-value\"", "\"keyvalue\"", "metrics[0].parser: there is no parser `keyvalue`", "`key-value`?"),
         ("\nfield = \"score\"", "", "metrics[0].field: missing", "for example"),
