@@ -5,7 +5,11 @@
 //! journal instead of being done again, and that a panic, a cancellation or a shutdown ends in a report.
 
 pub mod journal;
+mod lease;
 pub mod noop;
+mod runtime;
+
+pub use runtime::{Backends, WorkerSettings, run};
 
 use tokio_util::sync::CancellationToken;
 
