@@ -1,0 +1,105 @@
+//! What the coordinator remembers: SQLite or PostgreSQL, with the same tables.
+//!
+//! Everything that follows from a batch of messages goes in with one transaction ([`Store::commit`]): the ids of the
+//! messages, the changed records, the events, and the messages to publish. After a crash either all of it is there or
+//! nothing, and then the broker delivers the messages again.
+
+mod commit;
+mod entity;
+mod load;
+mod migration;
+mod rows;
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+pub use commit::{Batch, Committed};
+
+/// How long a connection waits for another one that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The database, migrated; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: DatabaseConnection,
+}
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL names no database that is supported.
+    #[error(
+        "a store with the URL scheme `{scheme}` is not supported; use sqlite://PATH?mode=rwc or postgres://USER@HOST/NAME"
+    )]
+    Unsupported { scheme: String },
+    /// The database cannot be reached or opened.
+    #[error("the store at {at} cannot be opened; check the path or the server, and its permissions")]
+    Open { at: String, source: DbErr },
+    /// The schema could not be brought up to date.
+    #[error("the store's schema cannot be brought up to date; was it written by a later version?")]
+    Migrate(#[source] DbErr),
+    /// A statement failed; its transaction changed nothing.
+    #[error("the store failed; nothing of this transaction was kept")]
+    Database(#[from] DbErr),
+    /// A row does not hold what this program writes.
+    #[error("the row `{key}` of the table `{table}` cannot be read: {reason}")]
+    Unreadable { table: &'static str, key: String, reason: String },
+    /// A value cannot be put into the form in which it is kept.
+    #[error("a row for the table `{table}` cannot be written: {reason}")]
+    Unwritable { table: &'static str, reason: String },
+}
+
+impl Store {
+    /// Connects to `sqlite://PATH?mode=rwc` or `postgres://…` and brings the schema up to date.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        let mut options = ConnectOptions::new(url);
+        options.sqlx_logging(false);
+        match scheme {
+            "sqlite" => {
+                options.max_connections(4).map_sqlx_sqlite_opts(|sqlite| {
+                    sqlite
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Full)
+                        .busy_timeout(BUSY)
+                        .foreign_keys(true)
+                });
+            }
+            "postgres" | "postgresql" => {
+                options.max_connections(8).connect_timeout(Duration::from_secs(10));
+            }
+            other => return Err(StoreError::Unsupported { scheme: other.into() }),
+        }
+        let opened = Database::connect(options).await;
+        let db = opened.map_err(|source| StoreError::Open { at: without_secret(url), source })?;
+        migration::Migrator::up(&db, None).await.map_err(StoreError::Migrate)?;
+        Ok(Self { db })
+    }
+
+    /// Closes the connections.
+    pub async fn close(self) -> Result<(), StoreError> {
+        Ok(self.db.close().await?)
+    }
+
+    /// A transaction that may write. On SQLite it takes the write lock at once: one that began to read and then wants
+    /// to write fails under contention, however long it would wait.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        self.db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
+    }
+}
+
+/// `url` without a user's password and without parameters, for messages.
+fn without_secret(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.into(),
+    }
+}
