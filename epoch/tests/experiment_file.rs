@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use autoopt_epoch::experiment::{ExperimentSpec, check};
+use std::path::Path;
+
+use autoopt_epoch::experiment::{ExperimentSpec, check, init_template, load, parse_json, parse_toml};
 
 const EXAMPLE: &str = include_str!("../../examples/quadratic.toml");
 
@@ -91,4 +93,137 @@ fn a_formula_uses_only_metrics_above_it() {
     assert_eq!(found.matches("the metric `score` is used before it is defined").count(), 2, "{found}");
     let above = "[[metrics]]\nname = \"a\"\nformula = \"score / baseline.score\"\n\n[objective]";
     assert_eq!(problems("[objective]", above), "");
+}
+
+/// What is printed for the example in which `from` is replaced by `to`.
+fn printed(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from}");
+    parse_toml(&EXAMPLE.replace(from, to), "e.toml").unwrap_err().to_string()
+}
+
+#[test]
+fn each_mistake_in_a_file_is_shown_at_its_place() {
+    let cases = [
+        ("[budget]", "[budget", "this is not TOML", "[budget"),
+        (
+            "trials = 15",
+            "trails = 15",
+            "budget.trails: unknown key `trails`; did you mean `trials`?",
+            "trails = 15",
+        ),
+        ("seed = 1", "sed = 1", "sed: unknown key `sed`; did you mean `seed`?", "sed = 1"),
+        ("high = 5", "hihg = 5", "parameters[1].hihg: unknown key `hihg`; did you mean `high`?", "hihg = 5"),
+        ("trials = 15", "", "budget.trials: missing key `trials`", "[budget]"),
+        ("default = \"slow\"", "", "parameters[2].default: missing key `default`", "[[parameters]]"),
+        (
+            "trials = 15",
+            "trials = \"x\"",
+            "budget.trials: expected a whole number from 0 to",
+            "trials = \"x\"",
+        ),
+        ("trials = 15", "trials = -1", "found the number `-1`", "trials = -1"),
+        ("trials = 15", "trials = 1.5", "found the number `1.5`", "trials = 1.5"),
+        ("[\"local\"]", "\"local\"", "clusters: expected a list, such as", "clusters = \"local\""),
+        (
+            "seed = 1",
+            "at_end = \"restor\"",
+            "at_end: `restor` is not possible here; did you mean `restore`?",
+            "at_end",
+        ),
+        (
+            "type = \"int\"",
+            "type = \"integer\"",
+            "parameters[1].type: `integer` is not possible",
+            "type = \"integer\"",
+        ),
+        (
+            "default = 4",
+            "default = [4]",
+            "parameters[1].default: this is no parameter's value",
+            "default = [4]",
+        ),
+        (
+            "[bench]",
+            "[bench]\ntimeout = \"5 apples\"",
+            "bench.timeout: `5 apples` is not a period",
+            "timeout = \"5",
+        ),
+        ("[bench]", "[bench]\nbackend = \"noop\"", "duplicate key", "backend = \"command\""),
+        (
+            "default = 4",
+            "default = 40",
+            "parameters[1].default: `40` is not allowed; expected a whole",
+            "default = 40",
+        ),
+        ("maximize = \"score\"", "maximize = \"scor\"", "did you mean `score`?", "maximize = \"scor\""),
+        ("seed = 1", "constraints = [\"x < 1\", \"x * y < 1\"]", "constraints[1]: ", "\"x * y < 1\""),
+        ("seed = 1", "retry.broken.attempts = 0", "retry.broken.attempts: ", "retry.broken.attempts = 0"),
+        ("{ name = \"quadratic\" }", "{ name = 2026-01-01 }", "bench.settings.name: a date", "2026-01-01"),
+    ];
+    for (from, to, message, line) in cases {
+        let text = printed(from, to);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{to}\n{text}");
+        assert!(lines[0].contains(message) && lines[1].contains(line), "{to}\n{text}");
+        // the number before the place is that of the line shown
+        let number: usize = lines[0].split(':').nth(1).unwrap().parse().unwrap();
+        let shown = lines[1].split_once("| ").unwrap().1;
+        assert_eq!(EXAMPLE.replace(from, to).lines().nth(number - 1).unwrap(), shown, "{text}");
+    }
+}
+
+#[test]
+fn the_caret_stands_below_the_value() {
+    let text = printed("default = 4", "default = 40");
+    let expected = "e.toml:27:11: parameters[1].default: `40` is not allowed; expected a whole number from -5 to 5\n  \
+                    27 | default = 40\n     |           ^^";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn all_contradictions_are_reported_in_the_order_of_the_file() {
+    let text = EXAMPLE.replace("trials = 15", "trials = 0").replace("\"score\"\n\n[obj", "\"\"\n\n[obj");
+    let diagnostics = parse_toml(&text.replace("seed = 1", "repeats = 0"), "e.toml").unwrap_err();
+    let paths: Vec<&str> = diagnostics.all.iter().map(|d| d.problem.path.as_str()).collect();
+    assert_eq!(paths, ["repeats", "budget.trials", "metrics[0].field"]);
+}
+
+#[test]
+fn the_template_and_every_example_load() {
+    parse_toml(init_template(), "template.toml").unwrap_or_else(|e| panic!("{e}"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let experiments: Vec<_> = files
+        .filter(|f| f.extension().is_some_and(|e| e == "toml") && !f.to_string_lossy().contains(".commands."))
+        .collect();
+    assert!(experiments.len() >= 2, "{experiments:?}");
+    for file in experiments {
+        load(&file).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let absent = load(Path::new("absent.toml")).unwrap_err().to_string();
+    assert_eq!(
+        absent,
+        "absent.toml: there is no such file; `autoopt init` writes an experiment to start from"
+    );
+}
+
+#[test]
+fn json_is_the_same_experiment_and_its_mistakes_have_paths() {
+    let spec = parse_toml(EXAMPLE, "e.toml").unwrap();
+    let json = serde_json::to_value(&spec).unwrap();
+    assert_eq!(parse_json(&json).unwrap(), spec);
+    let with = |pointer: &str, value: serde_json::Value| {
+        let mut json = json.clone();
+        *json.pointer_mut(pointer).unwrap() = value;
+        parse_json(&json).unwrap_err().iter().map(|p| p.to_string()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        with("/budget", serde_json::json!({"trails": 1})),
+        "budget.trails: unknown key `trails`; did you mean `trials`?"
+    );
+    assert!(
+        with("/parameters/1/low", "a".into())
+            .starts_with("parameters[1].low: expected a number, found the text")
+    );
+    assert!(with("/budget/trials", 0.into()).starts_with("budget.trials: `trials` is 0"));
 }

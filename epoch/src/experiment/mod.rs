@@ -2,10 +2,15 @@
 
 mod check;
 mod check_metrics;
+mod diagnostics;
+mod load;
+mod shape;
 mod spec;
 
 pub use check::check;
 pub use check_metrics::PARSERS;
+pub use diagnostics::{Diagnostic, Diagnostics, Place};
+pub use load::{init_template, load, parse_json, parse_toml};
 pub use spec::{
     Algorithm, AtEnd, Budget, ExperimentSpec, KeepLoad, Metric, Objective, RetryPolicies, RetryPolicy,
     StageSpec,
