@@ -8,6 +8,7 @@ mod commit;
 mod entity;
 mod load;
 mod migration;
+mod query;
 mod rows;
 
 use std::time::Duration;
