@@ -2,17 +2,20 @@
 //!
 //! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → [`surrogate`] (a
 //! Gaussian process) → [`acquisition`] (log expected improvement) → [`propose`] (where it is largest). None of
-//! these knows a runtime, a broker or a clock.
+//! these knows a runtime, a broker or a clock. Around them: [`service`] (asks from the bus) and [`asktell`] (standard input).
 
 pub mod acquisition;
 pub mod ascent;
+pub mod asktell;
 pub mod design;
 pub mod known;
 pub mod model;
 pub mod propose;
+pub mod service;
 pub mod settings;
 pub mod space;
 pub mod suggest;
 pub mod surrogate;
 
+pub use service::serve;
 pub use suggest::{Origin, SuggestError, Suggestion, recommend, suggest};

@@ -2,7 +2,7 @@
 
 use autoopt_epoch::formula::Linear;
 use autoopt_epoch::message::Ask;
-use autoopt_epoch::space::Parameters;
+use autoopt_epoch::space::{ParameterType, Parameters};
 
 use crate::design;
 use crate::known::Known;
@@ -173,8 +173,17 @@ fn seed(ask: &Ask, known: &Known) -> u64 {
 }
 
 fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
-    match ask.constraints.first() {
-        None => Ok(Vec::new()),
-        Some(text) => Err(SuggestError::Constraint { text: text.clone(), reason: "not read yet".into() }),
-    }
+    let numbers: Vec<&str> = ask
+        .parameters
+        .iter()
+        .filter(|p| p.kind != ParameterType::Categorical)
+        .map(|p| p.name.as_str())
+        .collect();
+    ask.constraints
+        .iter()
+        .map(|text| {
+            Linear::parse(text, &numbers)
+                .map_err(|e| SuggestError::Constraint { text: text.clone(), reason: e.to_string() })
+        })
+        .collect()
 }

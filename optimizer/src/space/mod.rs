@@ -53,6 +53,21 @@ struct Bound {
     strict: bool,
 }
 
+impl Bound {
+    /// Whether it is kept; as [`Linear::holds`] has it, a sum may be off by the rounding of its terms.
+    fn kept(&self, axes: &[Axis], point: &[f64]) -> bool {
+        let mut scale = self.bound.abs();
+        let mut sum = 0.0;
+        for (axis, coefficient) in &self.terms {
+            let term = coefficient * axes[*axis].number(point);
+            scale = scale.max(term.abs());
+            sum += term;
+        }
+        let rounding = 1e-12 * scale;
+        if self.strict { sum - self.bound < -rounding } else { sum - self.bound <= rounding }
+    }
+}
+
 /// The code between [`Parameters`] and [`Point`]s of one space.
 #[derive(Clone, Debug)]
 pub struct Codec {
@@ -253,10 +268,7 @@ impl Codec {
 
     /// Whether a point's values keep every constraint.
     pub fn satisfied(&self, point: &[f64]) -> bool {
-        self.bounds.iter().all(|bound| {
-            let sum: f64 = bound.terms.iter().map(|(axis, c)| c * self.axes[*axis].number(point)).sum();
-            if bound.strict { sum < bound.bound } else { sum <= bound.bound }
-        })
+        self.bounds.iter().all(|bound| bound.kept(&self.axes, point))
     }
 
     /// Points that differ from `point` in one discrete parameter: every other choice or special value, and the levels

@@ -22,10 +22,10 @@ impl Codec {
             for bound in &self.bounds {
                 let mut terms = bound.terms.clone();
                 while !terms.is_empty() {
-                    let sum: f64 = bound.terms.iter().map(|(a, c)| c * self.axes[*a].number(&point)).sum();
-                    if sum < bound.bound || (sum == bound.bound && !bound.strict) {
+                    if bound.kept(&self.axes, &point) {
                         break;
                     }
+                    let sum: f64 = bound.terms.iter().map(|(a, c)| c * self.axes[*a].number(&point)).sum();
                     let (axis, coefficient) = terms.swap_remove(rng.random_range(0..terms.len()));
                     let rest = sum - coefficient * self.axes[axis].number(&point);
                     self.axes[axis].limit(

@@ -1,0 +1,102 @@
+//! The optimizer as a service: takes asks from the bus, answers each with one trial.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use autoopt_epoch::bus::topology::{Subscription, TRIAL_KEY};
+use autoopt_epoch::bus::{Bus, Delivery, Outgoing};
+use autoopt_epoch::id::{MessageId, TrialId};
+use autoopt_epoch::message::{Ask, Trial, decode};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::Method;
+use crate::suggest;
+
+/// An answer that could not be published is tried again after this long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Answers asks for every algorithm until `shutdown` fires; an ask that is being answered then is finished first.
+///
+/// An answer is a pure function of its ask, ids included, so asks may be delivered twice, and to any number of these
+/// services. An ask that cannot be answered goes to the dead letters with the reason.
+///
+/// # Errors
+/// If a queue cannot be declared.
+pub async fn serve(bus: Bus, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut queues = JoinSet::new();
+    for method in Method::ALL {
+        let name = method.as_str();
+        // one at a time from each queue: an answer is a matter of milliseconds, and of one core
+        let mut incoming = bus
+            .subscribe(Subscription::optimizer(name, 1))
+            .await
+            .with_context(|| format!("cannot take asks for `{name}`"))?;
+        let (bus, shutdown) = (bus.clone(), shutdown.clone());
+        queues.spawn(async move {
+            loop {
+                let delivery = tokio::select! {
+                    () = shutdown.cancelled() => break,
+                    delivery = incoming.next() => delivery,
+                };
+                let Some(delivery) = delivery else { break };
+                answer(&bus, delivery, &shutdown).await;
+            }
+        });
+    }
+    while let Some(ended) = queues.join_next().await {
+        ended.context("a task of the optimizer ended early")?;
+    }
+    Ok(())
+}
+
+async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
+    let ask: Ask = match decode(delivery.kind.as_deref(), &delivery.body) {
+        Ok(ask) => ask,
+        Err(error) => return reject(&delivery, &error.to_string()).await,
+    };
+    let (id, experiment, number) = (ask.ask, ask.experiment_id, ask.number);
+    let computed = tokio::task::spawn_blocking(move || suggest(&ask)).await;
+    let suggestion = match computed {
+        Ok(Ok(suggestion)) => suggestion,
+        Ok(Err(error)) => {
+            return reject(&delivery, &format!("no suggestion {number} for {experiment}: {error}")).await;
+        }
+        Err(error) => return reject(&delivery, &format!("a defect of the optimizer: {error}")).await,
+    };
+    tracing::info!(experiment.id = %experiment, trial.number = number, "{}", suggestion.note);
+    let trial = Trial {
+        experiment: experiment.to_string(),
+        parameters: suggestion.parameters,
+        trial: Some(TrialId::derived(id.0, "trial")),
+        ask: Some(id),
+        cluster: None,
+        note: Some(suggestion.note),
+    };
+    let message = Outgoing::new(TRIAL_KEY, MessageId::derived(id.0, "answer"), &trial);
+    let published = match bus.publish(message).await {
+        Ok(confirm) => confirm.await,
+        Err(error) => Err(error),
+    };
+    match published {
+        Ok(()) => {
+            // otherwise it comes again, and the same answer with the same message id changes nothing
+            let _ = delivery.verdict.ack().await;
+        }
+        Err(error) => {
+            tracing::warn!(ask = %id, "the answer could not be published, trying again: {error}");
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(RETRY) => {}
+            }
+            let _ = delivery.verdict.requeue().await;
+        }
+    }
+}
+
+async fn reject(delivery: &Delivery, reason: &str) {
+    tracing::error!(routing_key = delivery.routing_key, "an ask was rejected: {reason}");
+    if let Err(error) = delivery.verdict.dead_letter(reason).await {
+        tracing::warn!("the dead letter could not be published: {error}");
+    }
+}
