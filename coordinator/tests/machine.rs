@@ -44,7 +44,7 @@ impl Chance {
 enum Flying {
     Order(Box<Epoch>),
     Ask(Box<Ask>),
-    Report(Report),
+    Report(Box<Report>),
 }
 
 /// The store, the bus and the workers, as far as the machine can tell.
@@ -72,7 +72,7 @@ fn spec(clusters: &[&str], trials: u32, algorithm: &str) -> Arc<ExperimentSpec> 
         "metrics": [{"name": "y", "parser": "key-value", "field": "y"}], "objective": {"maximize": "y"},
         "retry": {"transient": {"attempts": 4}, "breaker_pause": "10s"},
     });
-    Arc::new(serde_json::from_value(spec).unwrap())
+    Arc::new(serde_json::from_value(spec).expect("a valid experiment"))
 }
 
 fn key(record: &Record) -> String {
@@ -119,7 +119,7 @@ impl Sim {
                     self.rows.insert(key(record), record.clone());
                 }
                 Effect::Log(event) if event.kind == EventKind::TrialEnded => {
-                    *self.ended.entry(event.trial.unwrap()).or_default() += 1;
+                    *self.ended.entry(event.trial.expect("the event names its trial")).or_default() += 1;
                 }
                 Effect::Hand(order) => {
                     let fence = self.fences.entry(order.epoch).or_default();
@@ -146,7 +146,7 @@ impl Sim {
     /// What the worker of `order` does, and says.
     fn work(&mut self, order: &Epoch) {
         let report = |at, state| {
-            Flying::Report(Report {
+            Flying::Report(Box::new(Report {
                 epoch: order.epoch,
                 cluster: order.cluster.clone(),
                 step: order.step,
@@ -156,7 +156,7 @@ impl Sim {
                 worker: "w/1".into(),
                 at,
                 state,
-            })
+            }))
         };
         if self.chance.percent(30) || self.chance.percent(self.failing) {
             self.flying.push(report(self.now, ReportState::Accepted));
@@ -214,7 +214,7 @@ impl Sim {
             }
             Flying::Report(report) => {
                 for _ in 0..times {
-                    self.input(Input::Report(report.clone()));
+                    self.input(Input::Report((*report).clone()));
                 }
             }
         }
