@@ -1,0 +1,233 @@
+//! Feeds the machine: takes deliveries, wishes and the clock in batches, and commits what follows from each batch in one
+//! transaction before anything is acknowledged or published.
+
+mod batch;
+mod relay;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use autoopt_epoch::bus::topology::Subscription;
+use autoopt_epoch::bus::{Bus, Delivery, Incoming};
+use autoopt_epoch::id::EpochId;
+use autoopt_epoch::message::{Artifact, Event};
+use autoopt_epoch::time::Timestamp;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::machine::{Input, World};
+use crate::store::{Store, StoreError};
+use batch::Work;
+
+/// Deliveries that share one transaction.
+const MAX_BATCH: usize = 256;
+/// Unacknowledged deliveries; enough to fill the next batch while one is committed.
+const PREFETCH: u16 = 512;
+/// Confirmations wait this long for a batch to share its transaction with.
+const CONFIRMATIONS_WAIT: Duration = Duration::from_millis(500);
+/// Without a deadline of the machine's, the clock is looked at this often.
+const IDLE: Duration = Duration::from_secs(5);
+/// Between two tries of a store that fails.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Events that a slow listener may lag behind.
+const EVENT_BUFFER: usize = 4096;
+
+/// A wish from within this process: the API's, or the command line's.
+struct Wish {
+    input: Input,
+    answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// Why a wish was not granted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The machine refused it; nothing changed.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed; nothing changed, and it may be tried again.
+    #[error("the store does not take it now ({0}); try again")]
+    Unavailable(String),
+    /// The coordinator is shutting down.
+    #[error("the coordinator is shutting down")]
+    Closed,
+}
+
+/// A running engine, as the API and `autoopt run` see it; cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    wishes: mpsc::Sender<Wish>,
+    events: broadcast::Sender<Event>,
+    store: Store,
+}
+
+impl Handle {
+    /// Gives the machine an input and waits until what follows is on disk.
+    pub async fn input(&self, input: Input) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.wishes.send(Wish { input, answer }).await.map_err(|_| Refusal::Closed)?;
+        answered.await.map_err(|_| Refusal::Closed)?
+    }
+
+    /// Events from now on, after they are on disk.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// The store, to read from.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// The engine before it runs.
+pub struct Engine {
+    store: Store,
+    bus: Bus,
+    wishes: mpsc::Receiver<Wish>,
+    events: broadcast::Sender<Event>,
+    world: World,
+    /// Raw output of open epochs' bench stage, for their collect stage.
+    artifacts: HashMap<EpochId, Vec<Artifact>>,
+    relay: relay::Relay,
+    /// Outbox rows whose message is safe, not yet deleted.
+    sent: Vec<i64>,
+}
+
+impl Engine {
+    /// Loads the world, and publishes what an earlier run left in the outbox.
+    pub async fn new(store: Store, bus: Bus) -> Result<(Self, Handle), StoreError> {
+        let (wishes, wished) = mpsc::channel(1024);
+        let (events, _) = broadcast::channel(EVENT_BUFFER);
+        let world = World::restore(store.load().await?, Timestamp::now());
+        let relay = relay::Relay::start(bus.clone());
+        relay.publish(store.outbox().await?);
+        let handle = Handle { wishes, events: events.clone(), store: store.clone() };
+        let engine = Self {
+            store,
+            bus,
+            wishes: wished,
+            events,
+            world,
+            artifacts: HashMap::new(),
+            relay,
+            sent: Vec::new(),
+        };
+        Ok((engine, handle))
+    }
+
+    /// Works until `shutdown` fires or the bus is closed.
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut incoming = self.bus.subscribe(Subscription::coordinator(PREFETCH)).await?;
+        let mut flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
+        loop {
+            let mut work = Work::default();
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                delivery = incoming.next() => match delivery {
+                    Some(delivery) => work.deliveries.push(delivery),
+                    None => return Ok(()),
+                },
+                Some(wish) = self.wishes.recv() => work.wishes.push(wish),
+                Some(seq) = self.relay.confirmed() => {
+                    self.sent.push(seq);
+                    if tokio::time::Instant::now() < flush {
+                        continue;
+                    }
+                }
+                () = tokio::time::sleep(self.until_next_tick()) => work.tick = true,
+            }
+            self.gather(&mut work, incoming.as_mut());
+            flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
+            self.take(work).await;
+        }
+    }
+
+    fn until_next_tick(&self) -> Duration {
+        let deadline = self.world.next_deadline();
+        let wait = deadline.map_or(IDLE, |d| d.since(Timestamp::now()).min(IDLE));
+        // never a busy loop, even where a deadline has passed and nothing could be done about it
+        wait.max(Duration::from_millis(20))
+    }
+
+    /// Whatever else is there already.
+    fn gather(&mut self, work: &mut Work, incoming: &mut dyn Incoming) {
+        while work.deliveries.len() < MAX_BATCH {
+            let Some(delivery) = incoming.ready() else { break };
+            work.deliveries.push(delivery);
+        }
+        while let Ok(wish) = self.wishes.try_recv() {
+            work.wishes.push(wish);
+        }
+        while let Some(seq) = self.relay.confirmed_already() {
+            self.sent.push(seq);
+        }
+        work.tick |= self.world.next_deadline().is_some_and(|d| d <= Timestamp::now());
+    }
+
+    /// Decides, commits, and only then tells anybody.
+    async fn take(&mut self, work: Work) {
+        let at = Timestamp::now();
+        let prepared = match self.prepare(at, &work).await {
+            Ok(prepared) => prepared,
+            Err(error) => return self.give_back(work, &error).await,
+        };
+        let committed = match self.store.commit(&prepared.batch).await {
+            Ok(committed) => committed,
+            Err(error) => return self.give_back(work, &error).await,
+        };
+        self.sent.clear();
+        let seqs = committed.outbox_seqs.into_iter();
+        self.relay.publish(seqs.zip(prepared.batch.outbox).collect());
+        for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {
+            let event = Event { seq, ..event };
+            self.relay.announce(&event);
+            // nobody has to listen
+            let _ = self.events.send(event);
+        }
+        for (delivery, rejected) in work.deliveries.iter().zip(prepared.rejected) {
+            settle(delivery, rejected).await;
+        }
+        for (wish, answer) in work.wishes.into_iter().zip(prepared.answers) {
+            // the one who asked may have gone
+            let _ = wish.answer.send(answer);
+        }
+    }
+
+    /// The store failed: the world is what the store says, and every delivery comes again.
+    async fn give_back(&mut self, work: Work, error: &StoreError) {
+        tracing::error!(error = &*error as &dyn std::error::Error, "the store failed; trying again");
+        for delivery in &work.deliveries {
+            delivery.verdict.requeue().await;
+        }
+        for wish in work.wishes {
+            let _ = wish.answer.send(Err(Refusal::Unavailable(error.to_string())));
+        }
+        loop {
+            tokio::time::sleep(STORE_PAUSE).await;
+            match self.store.load().await {
+                Ok(stored) => {
+                    self.world = World::restore(stored, Timestamp::now());
+                    self.artifacts.clear();
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be read");
+                }
+            }
+        }
+    }
+}
+
+async fn settle(delivery: &Delivery, rejected: Option<String>) {
+    match rejected {
+        None => {
+            delivery.verdict.ack().await;
+        }
+        Some(reason) => {
+            if let Err(error) = delivery.verdict.dead_letter(&reason).await {
+                // it comes again after the next connection, and is rejected again
+                tracing::warn!(error = &error as &dyn std::error::Error, "a dead letter could not be sent");
+            }
+        }
+    }
+}
