@@ -121,6 +121,7 @@ impl Engine {
         let mut flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
         loop {
             let mut work = Work::default();
+            let next_tick = self.until_next_tick();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 delivery = incoming.next() => match delivery {
@@ -134,7 +135,7 @@ impl Engine {
                         continue;
                     }
                 }
-                () = tokio::time::sleep(self.until_next_tick()) => work.tick = true,
+                () = tokio::time::sleep(next_tick) => work.tick = true,
             }
             self.gather(&mut work, incoming.as_mut());
             flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
@@ -195,7 +196,7 @@ impl Engine {
 
     /// The store failed: the world is what the store says, and every delivery comes again.
     async fn give_back(&mut self, work: Work, error: &StoreError) {
-        tracing::error!(error = &*error as &dyn std::error::Error, "the store failed; trying again");
+        tracing::error!(error = error as &dyn std::error::Error, "the store failed; trying again");
         for delivery in &work.deliveries {
             delivery.verdict.requeue().await;
         }

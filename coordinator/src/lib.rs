@@ -4,5 +4,6 @@
 //! publishes, the engine feeds, the API shows.
 
 pub mod api;
+pub mod engine;
 pub mod machine;
 pub mod store;

@@ -73,7 +73,12 @@ impl Engine {
     }
 
     /// Runs the machine and puts its effects into `batch`; the reason if the input was refused.
-    async fn decide(&mut self, at: Timestamp, input: Input, batch: &mut Batch) -> Result<Option<String>, StoreError> {
+    async fn decide(
+        &mut self,
+        at: Timestamp,
+        input: Input,
+        batch: &mut Batch,
+    ) -> Result<Option<String>, StoreError> {
         let mut refused = None;
         for effect in self.world.step(at, input) {
             match effect {

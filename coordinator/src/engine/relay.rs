@@ -71,7 +71,10 @@ async fn run(bus: Bus, mut items: mpsc::UnboundedReceiver<Item>, tell: mpsc::Unb
     loop {
         tokio::select! {
             item = items.recv() => match item {
-                Some(item) => under_way.push(publish(&bus, item).await),
+                Some(item) => {
+                    let published = publish(&bus, item).await;
+                    under_way.push(published);
+                }
                 None => return,
             },
             Some((safe, again)) = under_way.next() => {
@@ -79,7 +82,8 @@ async fn run(bus: Bus, mut items: mpsc::UnboundedReceiver<Item>, tell: mpsc::Unb
                     return;
                 }
                 if let Some(item) = again {
-                    under_way.push(publish(&bus, item).await);
+                    let published = publish(&bus, item).await;
+                    under_way.push(published);
                 }
             }
         }
