@@ -9,6 +9,7 @@ mod decode;
 mod epoch;
 mod event;
 mod report;
+pub mod schema;
 mod trial;
 
 pub use artifact::Artifact;
