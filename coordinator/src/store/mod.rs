@@ -73,7 +73,7 @@ impl Store {
                 });
             }
             "postgres" | "postgresql" => {
-                options.max_connections(8).connect_timeout(Duration::from_secs(10));
+                options.max_connections(8).connect_timeout(Duration::from_secs(5));
             }
             other => return Err(StoreError::Unsupported { scheme: other.into() }),
         }
