@@ -6,9 +6,11 @@
 
 pub mod journal;
 mod lease;
+mod main;
 pub mod noop;
 mod runtime;
 
+pub use main::main;
 pub use runtime::{Backends, WorkerSettings, run};
 
 use tokio_util::sync::CancellationToken;
