@@ -1,5 +1,7 @@
 //! Commands, with real processes.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

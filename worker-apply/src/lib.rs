@@ -1,1 +1,18 @@
-//! Stub.
+//! The worker that owns the apply stage: it puts parameters in force, checks that they are, and restores what was.
+
+mod command;
+mod values;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::command::Commands;
+use autoopt_epoch::worker::Backend;
+
+pub use command::Command;
+
+/// What this worker can do, by the name that an experiment gives as `backend`.
+pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
+    let command: Arc<dyn Backend> = Arc::new(Command::new(commands.apply.command.clone()));
+    BTreeMap::from([("command".to_owned(), command)])
+}

@@ -1,1 +1,17 @@
-//! Stub.
+//! The worker that owns the bench stage: it runs the benchmark and keeps what it printed.
+
+mod command;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::command::Commands;
+use autoopt_epoch::worker::Backend;
+
+pub use command::Command;
+
+/// What this worker can do, by the name that an experiment gives as `backend`.
+pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
+    let command: Arc<dyn Backend> = Arc::new(Command::new(commands.bench.command.clone()));
+    BTreeMap::from([("command".to_owned(), command)])
+}

@@ -4,6 +4,7 @@
 
 mod capture;
 pub mod config;
+mod entry;
 pub mod group;
 mod load;
 mod prepare;
@@ -12,5 +13,6 @@ pub mod template;
 
 pub use capture::Captured;
 pub use config::{ApplyCommand, BenchCommand, CollectCommand, Commands, LoadCommand, Program};
+pub use entry::entry;
 pub use prepare::{check, identity, not_started, prepare};
 pub use run::{Call, Output, run};
