@@ -1,1 +1,18 @@
-//! Stub.
+//! The worker that owns the load stage: it keeps a background load alive.
+
+mod command;
+mod running;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::command::Commands;
+use autoopt_epoch::worker::Backend;
+
+pub use command::Command;
+
+/// What this worker can do, by the name that an experiment gives as `backend`.
+pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
+    let command: Arc<dyn Backend> = Arc::new(Command::new(commands.load.command.clone()));
+    BTreeMap::from([("command".to_owned(), command)])
+}
