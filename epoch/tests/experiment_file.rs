@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use autoopt_epoch::experiment::{ExperimentSpec, check, init_template, load, parse_json, parse_toml};
+use proptest::prelude::*;
 
 const EXAMPLE: &str = include_str!("../../examples/quadratic.toml");
 
@@ -158,7 +159,12 @@ fn each_mistake_in_a_file_is_shown_at_its_place() {
         ("maximize = \"score\"", "maximize = \"scor\"", "did you mean `score`?", "maximize = \"scor\""),
         ("seed = 1", "constraints = [\"x < 1\", \"x * y < 1\"]", "constraints[1]: ", "\"x * y < 1\""),
         ("seed = 1", "retry.broken.attempts = 0", "retry.broken.attempts: ", "retry.broken.attempts = 0"),
-        ("{ name = \"quadratic\" }", "{ name = 2026-01-01 }", "bench.settings.name: a date", "2026-01-01"),
+        (
+            "{ name = \"quadratic\" }",
+            "{ name = [2026-01-01] }",
+            "bench.settings.name: a date",
+            "[2026-01-01]",
+        ),
     ];
     for (from, to, message, line) in cases {
         let text = printed(from, to);
@@ -226,4 +232,25 @@ fn json_is_the_same_experiment_and_its_mistakes_have_paths() {
             .starts_with("parameters[1].low: expected a number, found the text")
     );
     assert!(with("/budget/trials", 0.into()).starts_with("budget.trials: `trials` is 0"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_file_cut_and_patched_anywhere_is_read_or_has_a_place_for_each_problem(
+        from in 0..EXAMPLE.len(), cut in 0..20_usize, patch in "([\\[\\]{}=\".#\\n\\r\\t,a-e0-9ä🦀-]{0,6})",
+    ) {
+        let to = (from + cut).min(EXAMPLE.len());
+        let text = format!("{}{patch}{}", &EXAMPLE[..from], &EXAMPLE[to..]);
+        if let Err(diagnostics) = parse_toml(&text, "e.toml") {
+            prop_assert!(!diagnostics.all.is_empty());
+            for found in &diagnostics.all {
+                let place = found.place.as_ref().unwrap();
+                let line = text.split('\n').nth(place.line - 1).unwrap();
+                prop_assert_eq!(line.trim_end(), &place.text);
+                prop_assert!(place.column <= line.chars().count() + 1, "{}", diagnostics);
+            }
+        }
+    }
 }

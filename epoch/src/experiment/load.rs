@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
-use toml_edit::{Document, Item};
+use toml_edit::Document;
 
 use super::diagnostics::{Diagnostic, Diagnostics, Place, locate};
 use super::{ExperimentSpec, check, shape};
+use crate::message::Stage;
 use crate::problem::Problem;
 
 /// The largest file that is read, in bytes.
@@ -45,7 +46,7 @@ pub fn parse_toml(text: &str, file: &str) -> Result<ExperimentSpec, Diagnostics>
             return failed(vec![at(problem, span)]);
         }
     };
-    let mut all: Vec<Diagnostic> = dates(&root)
+    let mut all: Vec<Diagnostic> = dates(&spec)
         .into_iter()
         .chain(check(&spec))
         .map(|problem| {
@@ -95,17 +96,25 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// TOML has dates, the JSON that settings become has not.
-fn dates(root: &Item) -> Vec<Problem> {
-    let tables = ["apply", "load", "bench", "collect", "algorithm"];
-    let settings = tables.iter().filter_map(|t| Some((*t, root.get(t)?.get("settings")?.as_table_like()?)));
-    settings
-        .flat_map(|(table, settings)| {
-            let dates = settings.iter().filter(|(_, item)| item.is_datetime());
-            dates.map(move |(key, _)| {
-                Problem::new(format!("{table}.settings.{key}"), "a date cannot be passed on")
-                    .with_hint("put it in quotes")
-            })
+/// TOML has dates, the JSON that settings become has not: toml_edit makes each a map with this one key.
+const DATE: &str = "$__toml_private_datetime";
+
+fn dates(spec: &ExperimentSpec) -> Vec<Problem> {
+    let stages = Stage::ALL.map(|stage| (stage.as_str(), &spec.stage(stage).settings));
+    let all = stages.into_iter().chain([("algorithm", &spec.algorithm.settings)]);
+    all.flat_map(|(table, settings)| settings.iter().map(move |(key, value)| (table, key, value)))
+        .filter(|(_, _, value)| has_date(value))
+        .map(|(table, key, _)| {
+            Problem::new(format!("{table}.settings.{key}"), "a date cannot be passed on")
+                .with_hint("put it in quotes")
         })
         .collect()
+}
+
+fn has_date(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Object(map) => map.contains_key(DATE) || map.values().any(has_date),
+        serde_json::Value::Array(list) => list.iter().any(has_date),
+        _ => false,
+    }
 }
