@@ -20,5 +20,5 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker::main(Stage::Load, env!("CARGO_PKG_VERSION"), arguments.config, |_| worker::Backends::new())
+    worker::main(Stage::Load, env!("CARGO_PKG_VERSION"), arguments.config, autoopt_worker_load::backends)
 }
