@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use autoopt_epoch::bus::topology::Subscription;
 use autoopt_epoch::bus::{Bus, Delivery, Incoming};
-use autoopt_epoch::id::EpochId;
+use autoopt_epoch::id::{EpochId, ExperimentId};
 use autoopt_epoch::message::{Artifact, Event};
 use autoopt_epoch::time::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -113,6 +113,16 @@ impl Engine {
             sent: Vec::new(),
         };
         Ok((engine, handle))
+    }
+
+    /// What was on the bus is gone, as after a restart of a process that has its bus within.
+    pub fn bus_was_lost(&mut self) {
+        self.world.bus_was_lost(Timestamp::now());
+    }
+
+    /// The open experiment of this name.
+    pub fn open(&self, name: &str) -> Option<ExperimentId> {
+        self.world.experiments.values().find(|e| e.spec.name == name).map(|e| e.id)
     }
 
     /// Works until `shutdown` fires or the bus is closed.

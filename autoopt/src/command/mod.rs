@@ -4,7 +4,11 @@ mod completions;
 mod control;
 mod dead_letters;
 mod events;
+mod init;
+mod run;
+mod schema;
 mod submit;
+mod validate;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +33,10 @@ pub(crate) struct Autoopt {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
+    Init(init::Init),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
     Submit(submit::Submit),
     /// Begin no new epoch; running ones go on
     Pause(control::Wish),
@@ -49,6 +57,10 @@ impl Autoopt {
     pub(crate) async fn run(self) -> Result<(), Fault> {
         let client = || Client::new(&self.server);
         match self.command {
+            Command::Run(run) => run.run().await,
+            Command::Init(init) => init.run(),
+            Command::Validate(validate) => validate.run(),
+            Command::Schema(schema) => schema.run(),
             Command::Submit(submit) => submit.run(&client()?).await,
             Command::Pause(wish) => wish.run(&client()?, "pause").await,
             Command::Resume(wish) => wish.run(&client()?, "resume").await,

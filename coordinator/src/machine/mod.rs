@@ -149,6 +149,21 @@ impl World {
         world
     }
 
+    /// The bus lost whatever was on it, as one within a process does when the process ends: what was handed out or asked
+    /// and not answered is due again at once.
+    pub fn bus_was_lost(&mut self, at: Timestamp) {
+        for experiment in self.experiments.values_mut() {
+            for epoch in experiment.epochs.values_mut() {
+                if matches!(epoch.progress, Progress::Handed { .. } | Progress::Leased { .. }) {
+                    epoch.progress = Progress::BackingOff { until: at };
+                }
+            }
+            if let Some(ask) = &mut experiment.ask {
+                ask.until = at;
+            }
+        }
+    }
+
     /// The next instant at which [`Input::Tick`] would change something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let experiments = self.experiments.values();
