@@ -8,3 +8,13 @@ pub mod parser;
 pub mod readings;
 
 pub use collect::Collect;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::worker::Backend;
+
+/// What this worker can do, by the name that an experiment gives as `backend`.
+pub fn backends() -> BTreeMap<String, Arc<dyn Backend>> {
+    BTreeMap::from([("command".to_owned(), Arc::new(Collect) as Arc<dyn Backend>)])
+}

@@ -75,10 +75,8 @@ impl Services {
 /// What one stage can do.
 fn backends(stage: Stage, commands: &Commands) -> Backends {
     let mut backends = match stage {
-        Stage::Apply => autoopt_worker_apply::backends(commands),
-        Stage::Load => autoopt_worker_load::backends(commands),
-        Stage::Bench => autoopt_worker_bench::backends(commands),
-        Stage::Collect => autoopt_worker_collect::backends(commands),
+        Stage::Collect => autoopt_worker_collect::backends(),
+        _ => { let _ = commands; Backends::new() }
     };
     backends.insert("noop".into(), Arc::new(Noop::from_env()));
     backends
