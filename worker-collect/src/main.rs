@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use autoopt_epoch::message::Stage;
-use autoopt_epoch::worker::{self, Backend, Backends};
-use autoopt_worker_collect::Collect;
+use autoopt_epoch::worker;
 use clap::Parser;
 
 /// Does the collect stage of AutoOptCloud's epochs.
@@ -23,7 +21,6 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     worker::main(Stage::Collect, env!("CARGO_PKG_VERSION"), arguments.config, |_| {
-        let collect: Arc<dyn Backend> = Arc::new(Collect);
-        Backends::from([("command".to_owned(), collect)])
+        autoopt_worker_collect::backends()
     })
 }

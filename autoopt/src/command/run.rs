@@ -120,7 +120,9 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal();
         let bar = if terminal { ProgressBar::new(trials.into()) } else { ProgressBar::hidden() };
         let template = "{bar:30} {pos}/{len} trials, {eta} left; {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         Self { bar, terminal }
     }
 

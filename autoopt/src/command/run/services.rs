@@ -32,7 +32,9 @@ pub(super) struct Services {
 impl Services {
     pub(super) async fn start(state: &Path, commands: Option<&Path>, name: &str) -> Result<Self, Fault> {
         let commands = match commands {
-            Some(file) => Commands::load(file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e))?,
+            Some(file) => {
+                Commands::load(file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e))?
+            }
             None => Commands::default(),
         };
         std::fs::create_dir_all(state)
@@ -55,7 +57,8 @@ impl Services {
                 state_dir: state.to_owned(),
                 drain: GRACE / 2,
             };
-            let work = worker::run(stage, settings, backends(stage, &commands), bus.clone(), shutdown.clone());
+            let work =
+                worker::run(stage, settings, backends(stage, &commands), bus.clone(), shutdown.clone());
             tasks.spawn(supervised(stage.as_str(), work));
         }
         tasks.spawn(supervised("coordinator", engine.run(shutdown.clone())));
@@ -75,8 +78,10 @@ impl Services {
 /// What one stage can do.
 fn backends(stage: Stage, commands: &Commands) -> Backends {
     let mut backends = match stage {
+        Stage::Apply => autoopt_worker_apply::backends(commands),
+        Stage::Load => autoopt_worker_load::backends(commands),
+        Stage::Bench => autoopt_worker_bench::backends(commands),
         Stage::Collect => autoopt_worker_collect::backends(),
-        _ => { let _ = commands; Backends::new() }
     };
     backends.insert("noop".into(), Arc::new(Noop::from_env()));
     backends

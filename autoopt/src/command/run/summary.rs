@@ -17,7 +17,9 @@ pub(super) async fn summary(store: &Store, id: ExperimentId) -> Result<String, F
     let experiment = experiment.ok_or_else(|| Fault::failed("the experiment is not in the store"))?;
     let mut baselines = Vec::new();
     for trial in store.trials(id, None, u64::from(u32::MAX)).await.map_err(unreadable)? {
-        if let (TrialKind::Baseline, TrialState::Ended { observation: Some(o), .. }) = (trial.kind, trial.state) {
+        if let (TrialKind::Baseline, TrialState::Ended { observation: Some(o), .. }) =
+            (trial.kind, trial.state)
+        {
             baselines.extend(o.objective.map(|objective| (objective, o.parameters)));
         }
     }
@@ -26,7 +28,8 @@ pub(super) async fn summary(store: &Store, id: ExperimentId) -> Result<String, F
             .next("see the reasons above; `autoopt validate` checks the file, not the programs"));
     };
     let counts: Vec<String> = experiment.outcomes.iter().map(|(o, n)| format!("{n} {o}")).collect();
-    let mut text = format!("`{}`: {} trials ({})\n", experiment.spec.name, experiment.accepted, counts.join(", "));
+    let mut text =
+        format!("`{}`: {} trials ({})\n", experiment.spec.name, experiment.accepted, counts.join(", "));
     text.push_str(&gain(&experiment, *baseline));
     if let Some(best) = experiment.best.as_ref().filter(|b| b.number > 0) {
         let mut table = Table::new();
