@@ -1,0 +1,74 @@
+//! `autoopt run`, the real binary: to its end, and on after being killed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
+}
+
+fn run(file: &Path, state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autoopt"));
+    command.arg("run").arg(file).arg("--state").arg(state).stdin(Stdio::null());
+    command
+}
+
+/// Between two looks at a child.
+#[expect(clippy::disallowed_methods, reason = "a test without a runtime")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn an_experiment_with_commands_ends_with_a_gain() {
+    let state = tempfile::tempdir().expect("a folder");
+    let output = run(&example("quadratic.toml"), state.path()).output().expect("it starts");
+    let text = printed(&output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("15 trials (15 measured)"), "{text}");
+    assert!(text.contains("baseline 56.000000 (+"), "{text}");
+}
+
+#[test]
+fn an_experiment_that_was_killed_goes_on_where_it_stopped() {
+    let state = tempfile::tempdir().expect("a folder");
+    let file = example("noop.toml");
+    let mut killed =
+        run(&file, state.path()).env("MQ_BODY_MS", "50").stdout(Stdio::null()).spawn().expect("it starts");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let store = state.path().join("store.sqlite");
+    // fifteen trials of four stages take over three seconds; it is killed in the middle of one of them
+    while !store.exists() && std::time::Instant::now() < deadline {
+        pause();
+    }
+    let half_way = std::time::Instant::now() + Duration::from_millis(1500);
+    while std::time::Instant::now() < half_way && killed.try_wait().expect("a child").is_none() {
+        pause();
+    }
+    assert!(killed.try_wait().expect("a child").is_none(), "it ended before it could be killed");
+    killed.kill().expect("a running child");
+    killed.wait().expect("a killed child");
+
+    let output = run(&file, state.path()).output().expect("it starts");
+    let text = printed(&output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("going on with `noop`"), "{text}");
+    assert!(text.contains("15 trials (15 measured)"), "{text}");
+}
+
+#[test]
+fn a_mistake_in_the_file_is_shown_at_its_line() {
+    let state = tempfile::tempdir().expect("a folder");
+    let file = state.path().join("wrong.toml");
+    let text = std::fs::read_to_string(example("noop.toml")).expect("the example");
+    std::fs::write(&file, text.replace("low = -5.0", "lowest = -5.0")).expect("a file");
+    let output = run(&file, state.path()).output().expect("it starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{errors}");
+    assert!(errors.contains("wrong.toml:") && errors.contains("lowest"), "{errors}");
+}
