@@ -3,4 +3,5 @@
 
 pub mod broker;
 pub mod database;
+pub mod faults;
 pub mod sandbox;

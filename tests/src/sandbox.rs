@@ -85,7 +85,7 @@ impl Sandbox {
         let bus = format!("[bus]\nurl = \"{bus_url}\"\n");
         std::fs::write(
             home.join("coordinator.toml"),
-            format!("listen = \"{listen}\"\n[store]\nurl = \"{store_url}\"\n{bus}"),
+            format!("[api]\nlisten = \"{listen}\"\n[store]\nurl = \"{store_url}\"\n{bus}"),
         )?;
         std::fs::write(home.join("optimizer.toml"), &bus)?;
         std::fs::write(
@@ -229,7 +229,7 @@ impl Sandbox {
         }
     }
 
-    /// All trials of an experiment.
+    /// All trials of an experiment, in the order of their numbers.
     pub async fn trials(&self, experiment: &str) -> Result<Vec<Json>> {
         let mut trials: Vec<Json> = Vec::new();
         loop {

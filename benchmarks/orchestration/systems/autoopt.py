@@ -41,8 +41,8 @@ def prepare():
     subprocess.run([f"{lab.PGBIN}/psql", "-qAt", "-h", "127.0.0.1", "-p", str(lab.PG_PORT), "-U", "postgres", "-d", "peers",
                     "-c", "drop database if exists autoopt with (force)", "-c", "create database autoopt"], check=True)
     bus = f'[bus]\nurl = "{lab.AMQP}"\n'
-    (RUN / "coordinator.toml").write_text(f'listen = "{LISTEN}"\n[store]\nurl = "{os.environ["AUTOOPT_STORE"]}"\n{bus}')
-    (RUN / "worker.toml").write_text(f'group = "all"\nclusters = ["*"]\nstate_dir = "{RUN}/state"\n{bus}')
+    (RUN / "coordinator.toml").write_text(f'[api]\nlisten = "{LISTEN}"\n[store]\nurl = "{os.environ["AUTOOPT_STORE"]}"\n{bus}')
+    (RUN / "worker.toml").write_text(f'[worker]\ngroup = "all"\nclusters = ["*"]\nstate_dir = "{RUN}/state"\n{bus}')
 
 
 if __name__ == "__main__":
