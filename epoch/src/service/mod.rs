@@ -37,7 +37,7 @@
 //! unknown section, or an unknown key in one that is read, is an error.
 //!
 //! The first SIGINT or SIGTERM fires `stop` and starts the grace period; a second one ends the process at once. While
-//! [`run`] waits for the broker at the start, signals have their usual effect.
+//! [`run()`] waits for the broker at the start, signals have their usual effect.
 
 pub mod config;
 pub mod run;
