@@ -53,13 +53,14 @@ impl Engine {
                 Ok(taken) => {
                     known.extend(&taken.ids);
                     prepared.batch.inbox.extend(taken.ids);
+                    // the machine has logged what it refuses
                     self.decide(at, taken.input, &mut prepared.batch).await?
                 }
-                Err(reason) => Some(reason),
+                Err(reason) => {
+                    prepared.batch.events.push(rejection(at, delivery, &reason));
+                    Some(reason)
+                }
             };
-            if let Some(reason) = &rejected {
-                prepared.batch.events.push(rejection(at, delivery, reason));
-            }
             prepared.rejected.push(rejected);
         }
         for wish in &work.wishes {

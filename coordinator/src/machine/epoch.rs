@@ -31,21 +31,6 @@ pub struct Epoch {
     pub outputs: BTreeMap<Stage, serde_json::Map<String, serde_json::Value>>,
 }
 
-impl Epoch {
-    /// The current step; `None` once the plan is done.
-    pub fn step(&self) -> Option<Step> {
-        self.plan.get(self.at as usize).copied()
-    }
-
-    /// The worker that has the current step.
-    pub fn worker(&self) -> Option<&str> {
-        match &self.progress {
-            Progress::Leased { worker, .. } => Some(worker),
-            _ => None,
-        }
-    }
-}
-
 /// One thing a worker is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Step {

@@ -1,87 +1,133 @@
-//! Lines of the event log.
+//! Lines of the log: one sentence for people, the same as fields for programs.
 
-use autoopt_epoch::message::{Event, EventKind};
-use autoopt_epoch::time::Timestamp;
-use serde_json::{Value, json};
+use autoopt_epoch::id::ExperimentId;
+use autoopt_epoch::message::{Event, EventKind, Stage, TrialKind};
+use serde_json::Value as Json;
 
-use super::{Effect, Epoch, Experiment, Trial};
+use super::turn::Turn;
+use super::{Effect, Epoch, Trial};
 
-/// An event that belongs to no experiment.
-pub(super) fn event(at: Timestamp, kind: EventKind, message: impl Into<String>) -> Event {
-    Event {
-        seq: 0,
-        at,
-        kind,
-        experiment: None,
-        experiment_id: None,
-        trial: None,
-        number: None,
-        epoch: None,
-        cluster: None,
-        stage: None,
-        attempt: None,
-        message: message.into(),
-        detail: Value::Null,
+impl Turn<'_> {
+    fn event(&self, kind: EventKind, message: String, detail: Json) -> Event {
+        Event {
+            seq: 0,
+            at: self.at,
+            kind,
+            experiment: None,
+            experiment_id: None,
+            trial: None,
+            number: None,
+            epoch: None,
+            cluster: None,
+            stage: None,
+            attempt: None,
+            message,
+            detail,
+        }
+    }
+
+    fn event_of(&self, id: ExperimentId, kind: EventKind, message: String, detail: Json) -> Event {
+        let mut event = self.event(kind, message, detail);
+        event.experiment = self.experiment(id).map(|e| e.spec.name.clone());
+        event.experiment_id = Some(id);
+        event
+    }
+
+    pub(super) fn log(&mut self, kind: EventKind, message: impl Into<String>, detail: Json) {
+        let event = self.event(kind, message.into(), detail);
+        self.effects.push(Effect::Log(event));
+    }
+
+    pub(super) fn log_experiment(
+        &mut self,
+        id: ExperimentId,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: Json,
+    ) {
+        let event = self.event_of(id, kind, message.into(), detail);
+        self.effects.push(Effect::Log(event));
+    }
+
+    pub(super) fn log_cluster(
+        &mut self,
+        id: ExperimentId,
+        cluster: &str,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: Json,
+    ) {
+        let mut event = self.event_of(id, kind, message.into(), detail);
+        event.cluster = Some(cluster.to_owned());
+        self.effects.push(Effect::Log(event));
+    }
+
+    pub(super) fn log_trial(
+        &mut self,
+        trial: &Trial,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: Json,
+    ) {
+        let mut event = self.event_of(trial.experiment, kind, message.into(), detail);
+        event.trial = Some(trial.id);
+        event.number = Some(trial.number);
+        event.cluster.clone_from(&trial.cluster);
+        self.effects.push(Effect::Log(event));
+    }
+
+    /// About an epoch as a whole.
+    pub(super) fn log_epoch(
+        &mut self,
+        epoch: &Epoch,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: Json,
+    ) {
+        self.push_epoch_event(epoch, None, kind, message.into(), detail);
+    }
+
+    /// About the current step of an epoch.
+    pub(super) fn log_step(
+        &mut self,
+        epoch: &Epoch,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: Json,
+    ) {
+        let stage = epoch.step().map(|s| s.stage);
+        self.push_epoch_event(epoch, stage, kind, message.into(), detail);
+    }
+
+    fn push_epoch_event(
+        &mut self,
+        epoch: &Epoch,
+        stage: Option<Stage>,
+        kind: EventKind,
+        message: String,
+        detail: Json,
+    ) {
+        let mut event = self.event_of(epoch.experiment, kind, message, detail);
+        event.trial = Some(epoch.trial);
+        event.number = Some(epoch.number);
+        event.epoch = Some(epoch.id);
+        event.cluster = Some(epoch.cluster.clone());
+        event.stage = stage;
+        event.attempt = stage.map(|_| epoch.attempt);
+        self.effects.push(Effect::Log(event));
     }
 }
 
-impl Experiment {
-    /// An event of this experiment.
-    pub(super) fn event(&self, at: Timestamp, kind: EventKind, message: impl Into<String>) -> Event {
-        Event {
-            experiment: Some(self.spec.name.clone()),
-            experiment_id: Some(self.id),
-            ..event(at, kind, message)
-        }
+/// How a trial is called in a sentence.
+pub(super) fn title(kind: TrialKind, number: u32) -> String {
+    match kind {
+        TrialKind::Baseline => "the baseline".into(),
+        TrialKind::Closing => "the closing".into(),
+        TrialKind::Proposed | TrialKind::Manual => format!("trial {number}"),
     }
+}
 
-    /// An event of one of its trials.
-    pub(super) fn trial_event(
-        &self,
-        at: Timestamp,
-        kind: EventKind,
-        trial: &Trial,
-        message: impl Into<String>,
-    ) -> Event {
-        Event {
-            trial: Some(trial.id),
-            number: Some(trial.number),
-            cluster: trial.cluster.clone(),
-            detail: json!({"kind": trial.kind}),
-            ..self.event(at, kind, message)
-        }
-    }
-
-    /// An event of the current step of one of its epochs.
-    pub(super) fn step_event(
-        &self,
-        at: Timestamp,
-        kind: EventKind,
-        epoch: &Epoch,
-        message: impl Into<String>,
-    ) -> Effect {
-        Effect::Log(Event {
-            stage: epoch.step().map(|s| s.stage),
-            attempt: Some(epoch.attempt),
-            detail: epoch.step().map_or(Value::Null, |s| json!({"step": epoch.at, "action": s.action})),
-            ..self.epoch_event(at, kind, epoch, message)
-        })
-    }
-
-    /// An event of one of its epochs.
-    pub(super) fn epoch_event(
-        &self,
-        at: Timestamp,
-        kind: EventKind,
-        epoch: &Epoch,
-        message: impl Into<String>,
-    ) -> Event {
-        Event {
-            trial: Some(epoch.trial),
-            number: Some(epoch.number),
-            epoch: Some(epoch.id),
-            cluster: Some(epoch.cluster.clone()),
-            ..self.event(at, kind, message)
-        }
-    }
+/// A length of time in a sentence.
+pub(super) fn seconds(period: std::time::Duration) -> String {
+    format!("{:.1} s", period.as_secs_f64())
 }

@@ -1,12 +1,12 @@
 //! An experiment: its phase, its queue of trials, and what it knows of each cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::Observation;
+use autoopt_epoch::message::{Observation, Stage};
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,14 @@ pub struct Experiment {
     /// Questions asked so far, by which their ids are derived.
     pub asked: u32,
     pub ask: Option<OpenAsk>,
-    pub sites: BTreeMap<String, Site>,
+    /// Answers in a row that were no trial of this space.
+    #[serde(default)]
+    pub refused: u32,
+    /// No question before then, after a refused answer.
+    #[serde(default)]
+    pub ask_after: Option<Timestamp>,
+    /// Shared, because it is large and most changes of an experiment leave it as it is.
+    pub sites: Arc<BTreeMap<String, Site>>,
     /// The best feasible trial, the baseline included.
     pub best: Option<Best>,
     /// Open trials; in the store each has its own row.
@@ -42,10 +49,13 @@ pub struct Experiment {
     /// What the optimizer is told; in the store it stands with the trials.
     #[serde(skip)]
     pub results: Vec<Observation>,
+    /// The values of ended trials; in the store they stand with the trials.
+    #[serde(skip)]
+    pub settled: BTreeMap<TrialId, Parameters>,
 }
 
 impl Experiment {
-    /// What stands in its own row: everything but its trials, epochs and results.
+    /// A copy without what has rows of its own.
     pub fn row(&self) -> Self {
         Self {
             id: self.id,
@@ -58,12 +68,25 @@ impl Experiment {
             outcomes: self.outcomes.clone(),
             asked: self.asked,
             ask: self.ask.clone(),
-            sites: self.sites.clone(),
+            refused: self.refused,
+            ask_after: self.ask_after,
+            sites: Arc::clone(&self.sites),
             best: self.best.clone(),
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             results: Vec::new(),
+            settled: BTreeMap::new(),
         }
+    }
+
+    /// When no new trial is begun any more, if the budget says so.
+    pub fn wall_end(&self) -> Option<Timestamp> {
+        self.spec.budget.wall_time.map(|w| self.submitted.after(w.0))
+    }
+
+    /// For a change of one site.
+    pub(super) fn site_mut(&mut self, cluster: &str) -> Option<&mut Site> {
+        Arc::make_mut(&mut self.sites).get_mut(cluster)
     }
 }
 
@@ -104,6 +127,19 @@ pub struct Site {
     pub touched: bool,
     /// It has been left as the experiment says.
     pub closed: bool,
+    /// Stages that may have left something in force, for the closing to undo.
+    #[serde(default)]
+    pub dirty: BTreeSet<Stage>,
+    /// Why nothing but the closing runs here any more.
+    #[serde(default)]
+    pub out_of_use: Option<String>,
+}
+
+impl Site {
+    /// Whether its cluster may not be touched by another experiment.
+    pub const fn occupied(&self) -> bool {
+        self.touched && !self.closed
+    }
 }
 
 /// The best feasible trial so far, by the mean of its repeats.

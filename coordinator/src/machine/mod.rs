@@ -10,24 +10,39 @@
 //! - **M5** an ended experiment has no open trial, no open epoch, and every cluster it touched has been closed;
 //! - **M6** the same input twice has the effects of once.
 
+//!
+//! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
+//! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` (the
+//! optimizer), `breaker` (a cluster's health), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
+//! derived from the rest), `invariants` (the rules above as predicates).
+
+mod accept;
+mod ask;
+mod breaker;
+mod closing;
 mod cluster;
-mod controls;
-mod ending;
+mod conclude;
+mod control;
 mod epoch;
 mod events;
 mod experiment;
-mod order;
+mod index;
+pub mod invariants;
 mod plan;
 mod reports;
+mod restore;
 mod retry;
 mod scheduling;
-mod submission;
+mod steps;
+mod submit;
 mod trial;
+mod turn;
 
 use std::collections::BTreeMap;
 
 use autoopt_epoch::id::{EpochId, ExperimentId, MessageId, TrialId};
 use autoopt_epoch::message;
+use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
 pub use cluster::{Breaker, Cluster};
@@ -42,8 +57,8 @@ pub struct World {
     pub experiments: BTreeMap<ExperimentId, Experiment>,
     /// Every cluster that was ever named, by name.
     pub clusters: BTreeMap<String, Cluster>,
-    /// Whose epoch it is, for every open epoch.
-    index: BTreeMap<EpochId, ExperimentId>,
+    /// Derived from the two above.
+    index: index::Index,
 }
 
 /// What can happen.
@@ -91,7 +106,8 @@ pub enum Effect {
     Cancel(message::Cancel),
     /// Publish to the algorithm.
     Ask(Box<message::Ask>),
-    /// The input was refused, for this reason; nothing else changed.
+    /// The input was refused, for this reason. A refused trial brings its `trial.rejected` event with it, and a refused answer
+    /// of the optimizer also changes its experiment: the other effects count as ever.
     Reject(String),
 }
 
@@ -116,6 +132,8 @@ pub struct Stored {
     pub epochs: Vec<Epoch>,
     /// Observations of ended trials, in the order in which they ended.
     pub results: Vec<(ExperimentId, message::Observation)>,
+    /// The values of every ended trial of the open experiments: by them a trial that is sent again is recognised.
+    pub ended: Vec<(ExperimentId, TrialId, Parameters)>,
     pub clusters: Vec<Cluster>,
 }
 
@@ -123,83 +141,44 @@ impl World {
     /// The world as it was written down. Every lease runs afresh from `at`: the coordinator was not there to hear
     /// heartbeats.
     pub fn restore(stored: Stored, at: Timestamp) -> Self {
-        let mut world = Self {
-            experiments: stored.experiments.into_iter().map(|e| (e.id, e)).collect(),
-            clusters: stored.clusters.into_iter().map(|c| (c.name.clone(), c)).collect(),
-            index: BTreeMap::new(),
-        };
-        for trial in stored.trials {
-            if let Some(experiment) = world.experiments.get_mut(&trial.experiment) {
-                experiment.trials.insert(trial.id, trial);
-            }
-        }
-        for mut epoch in stored.epochs {
-            let Some(experiment) = world.experiments.get_mut(&epoch.experiment) else { continue };
-            if let (Some(step), Progress::Leased { lease_until, .. }) = (epoch.step(), &mut epoch.progress) {
-                *lease_until = at.after(experiment.spec.stage(step.stage).lease.0);
-            }
-            world.index.insert(epoch.id, experiment.id);
-            experiment.epochs.insert(epoch.id, epoch);
-        }
-        for (id, observation) in stored.results {
-            if let Some(experiment) = world.experiments.get_mut(&id) {
-                experiment.results.push(observation);
-            }
-        }
-        world
+        restore::world(stored, at)
     }
 
     /// The bus lost whatever was on it, as one within a process does when the process ends: what was handed out or asked
     /// and not answered is due again at once.
     pub fn bus_was_lost(&mut self, at: Timestamp) {
-        for experiment in self.experiments.values_mut() {
-            for epoch in experiment.epochs.values_mut() {
-                if matches!(epoch.progress, Progress::Handed { .. } | Progress::Leased { .. }) {
-                    epoch.progress = Progress::BackingOff { until: at };
-                }
-            }
-            if let Some(ask) = &mut experiment.ask {
-                ask.until = at;
-            }
-        }
+        restore::after_bus_loss(self, at);
     }
 
     /// The next instant at which [`Input::Tick`] would change something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let experiments = self.experiments.values();
-        let epochs = experiments.clone().flat_map(|e| e.epochs.values().filter_map(Epoch::deadline));
-        let waiting = experiments.clone().flat_map(|e| {
-            e.trials.values().filter_map(|t| match t.state {
-                TrialState::Waiting { not_before } => Some(not_before),
-                _ => None,
-            })
-        });
-        let asks = experiments.clone().filter_map(|e| e.ask.as_ref().map(|a| a.until));
-        let ends = experiments.clone().filter_map(Experiment::wall_time_over);
-        let breakers = self.clusters.values().filter_map(|c| match c.breaker {
-            Breaker::Open { until, .. } => Some(until),
-            _ => None,
-        });
-        epochs.chain(waiting).chain(asks).chain(ends).chain(breakers).min()
+        self.index.timers.first()
     }
 
-    /// Takes `input` in.
+    /// Takes `input` in. A refusal is the first effect; then come the rows, in the order in which they refer to
+    /// each other.
     pub fn step(&mut self, at: Timestamp, input: Input) -> Vec<Effect> {
-        let mut effects = match input {
-            Input::Submit { id, spec } => self.submit(at, id, spec),
-            Input::Trial { message, trial } => self.accept(at, message, trial),
-            Input::Report(report) => self.report(at, report),
-            Input::Control { experiment, control } => self.control(at, experiment, control),
-            Input::CancelTrial { trial } => self.cancel_trial(at, trial),
-            Input::ResumeCluster { cluster } => self.resume_cluster(at, &cluster),
-            Input::Tick => self.timers(at),
-        };
-        effects.extend(self.schedule(at));
+        let mut turn = turn::Turn::new(self, at);
+        match input {
+            Input::Submit { id, spec } => turn.submit(id, spec),
+            Input::Trial { message, trial } => turn.take_trial(message, trial),
+            Input::Report(report) => turn.take_report(report),
+            Input::Control { experiment, control } => turn.control(experiment, control),
+            Input::CancelTrial { trial } => turn.cancel_trial(trial),
+            Input::ResumeCluster { cluster } => turn.resume_cluster(&cluster),
+            Input::Tick => turn.tick(),
+        }
+        turn.settle();
+        let effects = turn.finish();
+        #[cfg(debug_assertions)]
+        if let Err(broken) = invariants::check_small(self) {
+            panic!("{broken}");
+        }
         effects
     }
 
     /// The open epoch with this id.
     pub fn epoch(&self, id: EpochId) -> Option<&Epoch> {
-        self.experiments.get(self.index.get(&id)?)?.epochs.get(&id)
+        self.experiments.get(self.index.epochs.get(&id)?)?.epochs.get(&id)
     }
 }

@@ -1,53 +1,66 @@
-//! Plans: what an epoch does, and what undoes it.
+//! What an epoch does, and what undoes it.
 
 use autoopt_epoch::experiment::{AtEnd, ExperimentSpec, KeepLoad};
-use autoopt_epoch::failure::{FailureKind, Outcome};
+use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::{Action, Stage, TrialKind};
 
-use super::{Epoch, Step};
+use super::{Site, Step};
 
-const fn step(stage: Stage, action: Action) -> Step {
+pub(super) const fn step(stage: Stage, action: Action) -> Step {
     Step { stage, action }
 }
 
-/// The plan of an epoch that goes well.
-pub(super) fn plan(spec: &ExperimentSpec, kind: TrialKind, has_better: bool) -> Vec<Step> {
-    if kind == TrialKind::Closing {
-        let mut plan = vec![step(Stage::Load, Action::Undo)];
-        match spec.at_end {
-            AtEnd::Best if has_better => plan.push(step(Stage::Apply, Action::Run)),
-            AtEnd::Best | AtEnd::Restore => plan.push(step(Stage::Apply, Action::Undo)),
-            AtEnd::Keep => {}
-        }
-        return plan;
-    }
-    let apply = if kind == TrialKind::Baseline { Action::Capture } else { Action::Run };
+fn load_per_epoch(spec: &ExperimentSpec) -> bool {
+    spec.load.keep == Some(KeepLoad::Epoch)
+}
+
+/// The plan of a trial that is measured.
+pub(super) fn measuring(kind: TrialKind, spec: &ExperimentSpec) -> Vec<Step> {
+    let first = if kind == TrialKind::Baseline { Action::Capture } else { Action::Run };
     let mut plan = vec![
-        step(Stage::Apply, apply),
+        step(Stage::Apply, first),
         step(Stage::Load, Action::Run),
         step(Stage::Bench, Action::Run),
         step(Stage::Collect, Action::Run),
     ];
-    if spec.load.keep == Some(KeepLoad::Epoch) {
+    if load_per_epoch(spec) {
         plan.push(step(Stage::Load, Action::Undo));
     }
     plan
 }
 
-/// What undoes an epoch that failed with `outcome` at its current step.
-pub(super) fn undo(spec: &ExperimentSpec, epoch: &Epoch, outcome: Outcome) -> Vec<Step> {
-    let begun =
-        |stage, action| epoch.plan.iter().take(epoch.at as usize + 1).any(|s| *s == step(stage, action));
-    let mut undo = Vec::new();
-    if begun(Stage::Bench, Action::Run) {
-        undo.push(step(Stage::Bench, Action::Undo));
+/// What follows once the verdict is set while `begun` (the last one included) has been begun.
+///
+/// A measured epoch leaves its values in force for the next trial to replace. `invalid` is measured again under the same
+/// values. An epoch that only captured has changed nothing. A finished benchmark has nothing left to remove.
+pub(super) fn undoing(begun: &[Step], verdict: Outcome, measured: bool, spec: &ExperimentSpec) -> Vec<Step> {
+    let ran = |stage| begun.contains(&step(stage, Action::Run));
+    let mut plan = Vec::new();
+    if ran(Stage::Bench) && !measured {
+        plan.push(step(Stage::Bench, Action::Undo));
     }
-    if spec.load.keep == Some(KeepLoad::Epoch) && begun(Stage::Load, Action::Run) {
-        undo.push(step(Stage::Load, Action::Undo));
+    if ran(Stage::Load) && load_per_epoch(spec) {
+        plan.push(step(Stage::Load, Action::Undo));
     }
-    // an invalid measurement says nothing against the values: the next epoch measures them again
-    if outcome != Outcome::from(FailureKind::Invalid) && begun(Stage::Apply, Action::Run) {
-        undo.push(step(Stage::Apply, Action::Undo));
+    let keep = matches!(verdict, Outcome::Measured | Outcome::Invalid);
+    if ran(Stage::Apply) && !keep {
+        plan.push(step(Stage::Apply, Action::Undo));
     }
-    undo
+    plan
+}
+
+/// How a cluster is left. `best`: whether values better than the baseline's are to be put in force.
+pub(super) fn closing(site: &Site, spec: &ExperimentSpec, best: bool) -> Vec<Step> {
+    let mut plan = Vec::new();
+    for stage in [Stage::Bench, Stage::Load] {
+        if site.dirty.contains(&stage) {
+            plan.push(step(stage, Action::Undo));
+        }
+    }
+    if best {
+        plan.push(step(Stage::Apply, Action::Run));
+    } else if site.dirty.contains(&Stage::Apply) && spec.at_end != AtEnd::Keep {
+        plan.push(step(Stage::Apply, Action::Undo));
+    }
+    plan
 }

@@ -1,315 +1,273 @@
-//! What workers say, and what follows when they say nothing.
+//! What workers say.
 
 use autoopt_epoch::failure::{FailureKind, Outcome};
 use autoopt_epoch::id::{EpochId, ExperimentId};
-use autoopt_epoch::message::{Action, Cancel, Done, EventKind, Report, ReportState, TrialKind};
+use autoopt_epoch::message::{Action, Cancel, Done, EventKind, Report, ReportState, Stage, TrialKind};
+use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
+use serde_json::json;
 
-use super::plan::undo;
-use super::retry::next_attempt;
-use super::{Attempt, Effect, Ending, Epoch, Experiment, Progress, Record, Verdict, World, events};
+use super::events::{seconds, title};
+use super::steps::phrase;
+use super::turn::Turn;
+use super::{Attempt, Effect, Ending, Epoch, Progress, Step, Verdict, plan};
 
-impl World {
-    pub(super) fn report(&mut self, at: Timestamp, report: Report) -> Vec<Effect> {
-        let experiment = self.index.get(&report.epoch).and_then(|id| self.experiments.get_mut(id));
-        let Some(experiment) = experiment else { return ignored(at, None, &report, "its epoch has ended") };
-        let id = report.epoch;
-        let Some(epoch) = experiment.epochs.get_mut(&id) else { return Vec::new() };
-        let current = (epoch.at, epoch.attempt) == (report.step, report.attempt)
-            && matches!(epoch.progress, Progress::Handed { .. } | Progress::Leased { .. });
-        if !current {
-            return ignored(at, Some(experiment), &report, "its attempt is superseded");
+impl Turn<'_> {
+    pub(super) fn take_report(&mut self, report: Report) {
+        let experiment = self.world.index.epochs.get(&report.epoch).copied();
+        let epoch = experiment.and_then(|e| self.open_epoch(e, report.epoch));
+        let reason = match epoch {
+            None => "its epoch has ended or is unknown".to_owned(),
+            Some(epoch) => match mismatch(epoch, &report) {
+                Some(reason) => reason,
+                None => return self.take_current(epoch.experiment, report),
+            },
+        };
+        self.ignore(&report, &reason, epoch_of(self, experiment, report.epoch));
+    }
+
+    /// A report that changes nothing: its sender is told to stop, the log tells people.
+    fn ignore(&mut self, report: &Report, reason: &str, epoch: Option<Epoch>) {
+        let state = state_name(&report.state);
+        if matches!(report.state, ReportState::Heartbeat { .. } | ReportState::Accepted) {
+            self.effects.push(Effect::Cancel(Cancel {
+                epoch: report.epoch,
+                cluster: report.cluster.clone(),
+                stage: report.stage,
+                step: report.step,
+                attempt: report.attempt,
+                reason: reason.to_owned(),
+            }));
         }
-        let effects = match report.state {
+        if matches!(report.state, ReportState::Heartbeat { .. }) {
+            return;
+        }
+        let step = Step { stage: report.stage, action: report.action };
+        let message = format!(
+            "ignored: `{}` reports {} on `{}` as {state} (step {}, attempt {}), but {reason}",
+            report.worker,
+            phrase(step),
+            report.cluster,
+            report.step,
+            report.attempt
+        );
+        let detail = json!({
+            "epoch": report.epoch, "state": state, "worker": report.worker, "stage": report.stage,
+            "step": report.step, "attempt": report.attempt, "cluster": report.cluster,
+        });
+        match epoch {
+            Some(epoch) => self.log_epoch(&epoch, EventKind::ReportIgnored, message, detail),
+            None => self.log(EventKind::ReportIgnored, message, detail),
+        }
+    }
+
+    fn take_current(&mut self, experiment: ExperimentId, report: Report) {
+        let id = report.epoch;
+        match report.state {
             ReportState::Accepted | ReportState::Heartbeat { .. } => {
-                return experiment.lease(at, id, report.worker);
+                self.lease(experiment, id, &report.worker)
             }
-            ReportState::Done(done) => experiment.done(at, id, report.worker, done),
+            ReportState::Done(done) => self.take_done(experiment, id, report.worker, report.at, done),
             ReportState::Failed(failure) => {
                 let ending = Ending::Failed { kind: failure.kind, reason: failure.reason.clone() };
-                let attempt = Attempt {
-                    artifacts: failure.artifacts,
-                    ..experiment.attempt(at, id, Some(report.worker), ending)
-                };
-                let mut effects = vec![Effect::Save(Record::Attempt(attempt))];
-                effects.extend(experiment.fail(at, id, failure.kind, failure.reason));
-                effects
+                let done = Done { artifacts: failure.artifacts, ..Done::default() };
+                self.end_attempt(experiment, id, &report.worker, done, ending);
+                self.attempt_failed(experiment, id, failure.kind, failure.reason);
             }
-        };
-        self.finish(at, id, effects)
-    }
-
-    /// Ends the epoch if its plan is done.
-    pub(super) fn finish(&mut self, at: Timestamp, id: EpochId, mut effects: Vec<Effect>) -> Vec<Effect> {
-        let Some(experiment_id) = self.index.get(&id).copied() else { return effects };
-        let Some(experiment) = self.experiments.get_mut(&experiment_id) else { return effects };
-        let Some(epoch) = experiment.epochs.get(&id).filter(|e| e.step().is_none()) else { return effects };
-        let Some(cluster) = self.clusters.get_mut(&epoch.cluster) else { return effects };
-        effects.extend(experiment.end_epoch(at, id, cluster));
-        self.index.remove(&id);
-        effects
-    }
-
-    /// Leases that ran out, pauses that are over.
-    pub(super) fn timers(&mut self, at: Timestamp) -> Vec<Effect> {
-        let due: Vec<(ExperimentId, EpochId)> = self
-            .experiments
-            .values()
-            .flat_map(|e| e.epochs.values())
-            .filter(|e| e.deadline().is_some_and(|deadline| deadline <= at))
-            .map(|e| (e.experiment, e.id))
-            .collect();
-        let mut effects = Vec::new();
-        for (experiment, epoch) in due {
-            let Some(experiment) = self.experiments.get_mut(&experiment) else { continue };
-            let followed = experiment.deadline_passed(at, epoch);
-            effects.extend(self.finish(at, epoch, followed));
-        }
-        effects
-    }
-}
-
-/// Recorded, and nothing else; a worker that is still at it is told to stop.
-fn ignored(at: Timestamp, experiment: Option<&Experiment>, report: &Report, why: &str) -> Vec<Effect> {
-    if matches!(report.state, ReportState::Accepted | ReportState::Heartbeat { .. }) {
-        return vec![Effect::Cancel(Cancel {
-            epoch: report.epoch,
-            cluster: report.cluster.clone(),
-            stage: report.stage,
-            step: report.step,
-            attempt: report.attempt,
-            reason: why.into(),
-        })];
-    }
-    let text = format!("a report of {} (attempt {}) changes nothing: {why}", report.stage, report.attempt);
-    let mut event = experiment.map_or_else(
-        || events::event(at, EventKind::ReportIgnored, text.clone()),
-        |e| e.event(at, EventKind::ReportIgnored, text.clone()),
-    );
-    event.epoch = Some(report.epoch);
-    event.cluster = Some(report.cluster.clone());
-    event.stage = Some(report.stage);
-    event.attempt = Some(report.attempt);
-    vec![Effect::Log(event)]
-}
-
-impl Epoch {
-    /// When something has to be done about it, if nobody says anything.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        match self.progress {
-            Progress::Leased { lease_until, timeout_at, .. } => Some(lease_until.min(timeout_at)),
-            Progress::BackingOff { until } => Some(until),
-            Progress::Handed { .. } | Progress::Ended { .. } => None,
         }
     }
-}
 
-impl Experiment {
-    fn lease(&mut self, at: Timestamp, id: EpochId, worker: String) -> Vec<Effect> {
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        let Some(step) = epoch.step() else { return Vec::new() };
-        let stage = self.spec.stage(step.stage);
-        let renewed = at.after(stage.lease.0);
-        if let Progress::Leased { lease_until, .. } = &mut epoch.progress {
-            // a renewal is not written down: a restarted coordinator lets every lease run afresh
-            *lease_until = renewed;
-            return Vec::new();
+    /// A worker has the step, or has it still.
+    fn lease(&mut self, experiment: ExperimentId, id: EpochId, from: &str) {
+        let at = self.at;
+        let Some(found) = self.world.experiments.get_mut(&experiment) else { return };
+        let Some(epoch) = found.epochs.get_mut(&id) else { return };
+        let Some(step) = epoch.step() else { return };
+        let spec = found.spec.stage(step.stage);
+        let until = at.after(spec.lease.0);
+        if let Progress::Leased { worker, lease_until, .. } = &mut epoch.progress
+            && worker == from
+        {
+            // not written down: after a restart every lease runs afresh anyway
+            *lease_until = until;
+            self.watch_epoch(experiment, id);
+            return;
         }
-        epoch.progress = Progress::Leased {
-            since: at,
-            worker: worker.clone(),
-            lease_until: renewed,
-            timeout_at: at.after(stage.timeout.0).after(stage.lease.0),
-        };
+        let timeout_at = at.after(spec.timeout.0).after(spec.lease.0);
+        epoch.progress =
+            Progress::Leased { since: at, worker: from.to_owned(), lease_until: until, timeout_at };
         let epoch = epoch.clone();
-        let text = format!("{} was taken by {worker}", step.stage);
-        vec![self.step_event(at, EventKind::StageAccepted, &epoch, text), Effect::Save(Record::Epoch(epoch))]
+        self.epoch_mut(experiment, id);
+        self.watch_epoch(experiment, id);
+        let message = format!("`{from}` has taken {} on `{}`", phrase(step), epoch.cluster);
+        self.log_step(&epoch, EventKind::StageAccepted, message, json!({"worker": from}));
     }
 
-    pub(super) fn attempt(
-        &self,
-        at: Timestamp,
+    fn take_done(
+        &mut self,
+        experiment: ExperimentId,
         id: EpochId,
-        worker: Option<String>,
+        worker: String,
+        ended: Timestamp,
+        mut done: Done,
+    ) {
+        let Some(epoch) = self.open_epoch(experiment, id) else { return };
+        let Some(step) = epoch.step() else { return };
+        let (kind, cluster, number) = (epoch.kind, epoch.cluster.clone(), epoch.number);
+        if let Some((kind, reason)) = lacks(step, &done) {
+            let ending = Ending::Failed { kind, reason: reason.clone() };
+            self.end_attempt(experiment, id, &worker, done, ending);
+            return self.attempt_failed(experiment, id, kind, reason);
+        }
+        let measurement = done.measurement.take();
+        let captured = done.captured.take();
+        let mut verdict = None;
+        if let Some(epoch) = self.epoch_mut(experiment, id) {
+            if !done.outputs.is_empty() {
+                epoch.outputs.insert(step.stage, done.outputs.clone());
+            }
+            if let Some(measurement) = measurement {
+                let crossed = measurement
+                    .violations
+                    .first()
+                    .map(|v| format!("`{}` does not hold; it is off by {}", v.constraint, v.by));
+                let outcome = if crossed.is_some() { Outcome::Violated } else { Outcome::Measured };
+                verdict = Some(Verdict { outcome, reason: crossed });
+                epoch.measurement = Some(measurement);
+            }
+        }
+        let took = (done.started.as_millis() > 0).then(|| ended.since(done.started));
+        self.end_attempt(experiment, id, &worker, done, Ending::Done);
+        if let Some(epoch) = self.open_epoch(experiment, id).cloned() {
+            let time = took.map(|t| format!(" in {}", seconds(t))).unwrap_or_default();
+            let message = format!("{} of {} on `{cluster}` done{time}", phrase(step), title(kind, number));
+            let detail = json!({
+                "worker": worker, "duration_ms": took.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
+            });
+            self.log_step(&epoch, EventKind::StageDone, message, detail);
+        }
+        if let Some(captured) = captured {
+            self.take_captured(experiment, id, &cluster, captured);
+        }
+        if kind == TrialKind::Closing && step.action == Action::Undo {
+            self.mark(experiment, &cluster, step.stage, false);
+        }
+        match verdict {
+            Some(verdict) if verdict.outcome == Outcome::Violated && kind != TrialKind::Baseline => {
+                self.unwind(experiment, id, verdict);
+            }
+            Some(verdict) => {
+                if let Some(epoch) = self.epoch_mut(experiment, id) {
+                    epoch.verdict = Some(verdict);
+                }
+                self.advance(experiment, id);
+            }
+            None => self.advance(experiment, id),
+        }
+    }
+
+    /// The restore point is what was found first; the baseline is measured under it.
+    fn take_captured(&mut self, experiment: ExperimentId, id: EpochId, cluster: &str, captured: Parameters) {
+        let Some(found) = self.experiment(experiment) else { return };
+        let Some(trial) = found.epochs.get(&id).map(|e| e.trial) else { return };
+        if found.sites.get(cluster).is_none_or(|s| s.captured.is_some()) {
+            return;
+        }
+        let mut values = Parameters::new();
+        for parameter in &found.spec.parameters {
+            let found = captured.get(&parameter.name).unwrap_or(&parameter.default);
+            // what was found need not lie within the bounds of the search
+            let value = parameter.conform(found).unwrap_or_else(|_| found.clone());
+            values.insert(parameter.name.clone(), value);
+        }
+        if let Some(trial) = self.trial_mut(experiment, trial) {
+            trial.parameters = values;
+        }
+        if let Some(site) = self.experiment_mut(experiment).and_then(|e| e.site_mut(cluster)) {
+            site.captured = Some(captured);
+        }
+    }
+
+    fn end_attempt(
+        &mut self,
+        experiment: ExperimentId,
+        id: EpochId,
+        worker: &str,
+        done: Done,
         ending: Ending,
-    ) -> Attempt {
-        let epoch = &self.epochs[&id];
-        let step = epoch.step().unwrap_or(epoch.plan[0]);
-        let started = match epoch.progress {
+    ) {
+        let Some(epoch) = self.open_epoch(experiment, id) else { return };
+        let Some(step) = epoch.step() else { return };
+        let leased = match epoch.progress {
             Progress::Leased { since, .. } => Some(since),
             _ => None,
         };
-        Attempt {
+        let attempt = Attempt {
             epoch: id,
             step: epoch.at,
             stage: step.stage,
             action: step.action,
             attempt: epoch.attempt,
-            worker: worker.or_else(|| epoch.worker().map(Into::into)),
-            started,
-            ended: at,
+            worker: Some(worker.to_owned()),
+            started: Some(done.started).filter(|s| s.as_millis() > 0).or(leased),
+            ended: self.at,
             ending,
-            outputs: serde_json::Map::new(),
-            artifacts: Vec::new(),
-        }
-    }
-
-    fn done(&mut self, at: Timestamp, id: EpochId, worker: String, done: Done) -> Vec<Effect> {
-        let attempt = Attempt {
-            started: Some(done.started),
-            outputs: done.outputs.clone(),
+            outputs: done.outputs,
             artifacts: done.artifacts,
-            ..self.attempt(at, id, Some(worker), Ending::Done)
         };
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        let Some(step) = epoch.step() else { return Vec::new() };
-        let mut effects = Vec::new();
-        if !done.outputs.is_empty() {
-            epoch.outputs.insert(step.stage, done.outputs);
-        }
-        if let Some(captured) = done.captured {
-            self.captured(id, &captured);
-            effects.push(Effect::Save(Record::Experiment(self.row())));
-            effects.extend(
-                self.trials.get(&attempt_trial(self, id)).cloned().map(|t| Effect::Save(Record::Trial(t))),
-            );
-        }
-        let Some(epoch) = self.epochs.get_mut(&id) else { return effects };
-        if let Some(measurement) = done.measurement {
-            if let Some(violation) =
-                measurement.violations.first().filter(|_| epoch.kind != TrialKind::Baseline)
-            {
-                let reason = format!("`{}` does not hold (by {})", violation.constraint, violation.by);
-                epoch.verdict = Some(Verdict { outcome: Outcome::Violated, reason: Some(reason) });
-                let rest = undo(&self.spec, epoch, Outcome::Violated);
-                epoch.plan.truncate(epoch.at as usize + 1);
-                epoch
-                    .plan
-                    .extend(rest.into_iter().filter(|s| s.stage != autoopt_epoch::message::Stage::Bench));
-            }
-            epoch.measurement = Some(measurement);
-        }
-        let text = match step.action {
-            Action::Run => format!("{} is done", step.stage),
-            Action::Capture => format!("{} found the values in force", step.stage),
-            Action::Undo => format!("{} is undone", step.stage),
-        };
-        let snapshot = epoch.clone();
-        effects.push(self.step_event(at, EventKind::StageDone, &snapshot, text));
-        effects.push(Effect::Save(Record::Attempt(attempt)));
-        effects.extend(self.advance(at, id));
-        effects
-    }
-
-    /// The baseline is measured under what was found; a value that was not found is taken from the defaults.
-    fn captured(&mut self, id: EpochId, captured: &autoopt_epoch::space::Parameters) {
-        let Some(epoch) = self.epochs.get(&id) else { return };
-        let Some(trial) = self.trials.get_mut(&epoch.trial) else { return };
-        for (name, value) in captured {
-            if let Some(own) = trial.parameters.get_mut(name) {
-                value.clone_into(own);
-            }
-        }
-        let site = self.sites.entry(epoch.cluster.clone()).or_default();
-        site.captured = Some(trial.parameters.clone());
-    }
-
-    /// Hands out the next step; a finished plan is left to [`World::finish`].
-    fn advance(&mut self, at: Timestamp, id: EpochId) -> Vec<Effect> {
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        epoch.at += 1;
-        epoch.attempt = 1;
-        epoch.progress = Progress::Handed { since: at };
-        if epoch.step().is_none() {
-            return Vec::new();
-        }
-        let epoch = epoch.clone();
-        let mut effects: Vec<Effect> = self.hand(&epoch, at).into_iter().collect();
-        effects.push(Effect::Save(Record::Epoch(epoch)));
-        effects
-    }
-
-    /// The current step failed: it is tried again, or the rest of the plan becomes what undoes it.
-    pub(super) fn fail(
-        &mut self,
-        at: Timestamp,
-        id: EpochId,
-        kind: FailureKind,
-        reason: String,
-    ) -> Vec<Effect> {
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        let policy = &self.spec.retry.transient;
-        if kind == FailureKind::Transient && epoch.attempt < policy.attempts {
-            let until = next_attempt(policy, id.0, epoch.attempt, at);
-            epoch.progress = Progress::BackingOff { until };
-            let epoch = epoch.clone();
-            let text = format!("attempt {} failed ({reason}); again at {until}", epoch.attempt);
-            return vec![
-                self.step_event(at, EventKind::StageRetried, &epoch, text),
-                Effect::Save(Record::Epoch(epoch)),
-            ];
-        }
-        let snapshot = epoch.clone();
-        let text = format!(
-            "{} failed for good, {kind}: {reason}",
-            snapshot.step().map_or("a step", |s| s.stage.as_str())
-        );
-        let mut effects = vec![self.step_event(at, EventKind::StageFailed, &snapshot, text)];
-        effects.extend(self.unwind(at, id, kind.into(), reason));
-        effects
-    }
-
-    /// Sets the verdict and replaces the rest of the plan by what undoes it. A failure while undoing ends the epoch as
-    /// broken for its cluster; closing puts things right later.
-    pub(super) fn unwind(
-        &mut self,
-        at: Timestamp,
-        id: EpochId,
-        outcome: Outcome,
-        reason: String,
-    ) -> Vec<Effect> {
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        let undoing = epoch.verdict.is_some();
-        let rest = if undoing || epoch.kind == TrialKind::Closing {
-            Vec::new()
-        } else {
-            undo(&self.spec, epoch, outcome)
-        };
-        epoch.plan.truncate(epoch.at as usize + 1);
-        epoch.plan.extend(rest);
-        if !undoing {
-            epoch.verdict = Some(Verdict { outcome, reason: Some(reason) });
-        }
-        self.advance(at, id)
-    }
-
-    fn deadline_passed(&mut self, at: Timestamp, id: EpochId) -> Vec<Effect> {
-        let Some(epoch) = self.epochs.get_mut(&id) else { return Vec::new() };
-        if let Progress::Leased { worker, lease_until, .. } = &epoch.progress {
-            let reason = if *lease_until <= at {
-                format!("{worker} has been silent for longer than its lease")
-            } else {
-                format!("{worker} has not ended within the time-out")
-            };
-            let snapshot = epoch.clone();
-            let ending = Ending::Superseded { reason: reason.clone() };
-            let mut effects = vec![
-                Effect::Save(Record::Attempt(self.attempt(at, id, None, ending))),
-                self.step_event(at, EventKind::LeaseExpired, &snapshot, reason.clone()),
-            ];
-            effects.extend(Self::cancel(&snapshot, &reason));
-            effects.extend(self.fail(at, id, FailureKind::Transient, reason));
-            return effects;
-        }
-        epoch.attempt += 1;
-        epoch.progress = Progress::Handed { since: at };
-        let epoch = epoch.clone();
-        let mut effects: Vec<Effect> = self.hand(&epoch, at).into_iter().collect();
-        effects.push(Effect::Save(Record::Epoch(epoch)));
-        effects
+        self.record_attempt(attempt);
     }
 }
 
-fn attempt_trial(experiment: &Experiment, id: EpochId) -> autoopt_epoch::id::TrialId {
-    experiment.epochs[&id].trial
+fn epoch_of(turn: &Turn<'_>, experiment: Option<ExperimentId>, id: EpochId) -> Option<Epoch> {
+    turn.open_epoch(experiment?, id).cloned()
+}
+
+/// Why a report is not about what its epoch waits for.
+fn mismatch(epoch: &Epoch, report: &Report) -> Option<String> {
+    if (report.step, report.attempt) != (epoch.at, epoch.attempt) {
+        return Some(format!(
+            "the epoch is at step {}, attempt {}; that attempt was given up or is finished",
+            epoch.at, epoch.attempt
+        ));
+    }
+    let Some(step) = epoch.step() else { return Some("the epoch's plan is done".into()) };
+    if (report.stage, report.action) != (step.stage, step.action) {
+        return Some(format!("step {} is {}", epoch.at, phrase(step)));
+    }
+    if report.cluster != epoch.cluster {
+        return Some(format!("the epoch is on cluster `{}`", epoch.cluster));
+    }
+    matches!(epoch.progress, Progress::BackingOff { .. })
+        .then(|| "that attempt has not been handed out yet".into())
+}
+
+/// What a finished step should have brought and did not.
+fn lacks(step: Step, done: &Done) -> Option<(FailureKind, String)> {
+    if step == plan::step(Stage::Apply, Action::Capture) && done.captured.is_none() {
+        let reason = "the worker gave no captured values, so there would be nothing to restore";
+        return Some((FailureKind::Broken, reason.into()));
+    }
+    if step == plan::step(Stage::Collect, Action::Run) {
+        match &done.measurement {
+            None => return Some((FailureKind::Invalid, "the worker gave no measurement".into())),
+            Some(m) if !m.objective.is_finite() => {
+                return Some((
+                    FailureKind::Invalid,
+                    format!("the objective is {}, not a number", m.objective),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+const fn state_name(state: &ReportState) -> &'static str {
+    match state {
+        ReportState::Accepted => "accepted",
+        ReportState::Heartbeat { .. } => "running",
+        ReportState::Done(_) => "done",
+        ReportState::Failed(_) => "failed",
+    }
 }

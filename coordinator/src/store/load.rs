@@ -58,6 +58,9 @@ impl Store {
         let found = found.order_by_asc(trial::Column::Ended).order_by_asc(trial::Column::Number);
         for row in found.order_by_asc(trial::Column::Id).all(&self.db).await? {
             let trial: Trial = parse("trial", &row.id, &row.state)?;
+            if matches!(trial.state, TrialState::Ended { .. }) {
+                stored.ended.push((trial.experiment, trial.id, trial.parameters.clone()));
+            }
             match trial.state {
                 TrialState::Ended { observation: Some(seen), .. } => {
                     stored.results.push((trial.experiment, *seen))

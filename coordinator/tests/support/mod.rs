@@ -39,11 +39,14 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         outcomes: BTreeMap::from([(Outcome::Measured, 1)]),
         asked: 2,
         ask: None,
-        sites: BTreeMap::from([("local".into(), Default::default())]),
+        refused: 0,
+        ask_after: None,
+        sites: Arc::new(BTreeMap::from([("local".into(), Default::default())])),
         best: None,
         trials: BTreeMap::new(),
         epochs: BTreeMap::new(),
         results: Vec::new(),
+        settled: BTreeMap::new(),
     }
 }
 

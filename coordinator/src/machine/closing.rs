@@ -1,0 +1,171 @@
+//! The end of an experiment: every cluster is left as the experiment says, however long that takes.
+
+use autoopt_epoch::experiment::AtEnd;
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::message::{Action, EventKind, Stage, TrialKind};
+use serde_json::json;
+
+use super::events::seconds;
+use super::turn::Turn;
+use super::{Epoch, Experiment, Phase, Site, Trial, TrialState, Verdict, plan};
+
+impl Turn<'_> {
+    /// All trials have ended.
+    pub(super) fn close(&mut self, id: ExperimentId) {
+        let Some(experiment) = self.experiment_mut(id) else { return };
+        experiment.phase = Phase::Closing;
+        experiment.ask = None;
+        experiment.ask_after = None;
+        let how = match experiment.spec.at_end {
+            AtEnd::Restore => "the clusters are left as they were found",
+            AtEnd::Best => "the clusters are left with the best values",
+            AtEnd::Keep => "the clusters are left with the last values",
+        };
+        let why = experiment.reason.clone().unwrap_or_else(|| "the budget is used up".into());
+        let clusters: Vec<String> =
+            experiment.sites.iter().filter(|(_, s)| s.occupied()).map(|(c, _)| c.clone()).collect();
+        self.time_experiment(id);
+        let detail = json!({"reason": why, "clusters": clusters});
+        self.log_experiment(id, EventKind::ExperimentClosing, format!("{why}; {how}"), detail);
+        for cluster in clusters {
+            self.close_site(id, &cluster);
+        }
+        self.due.insert(id);
+    }
+
+    fn close_site(&mut self, id: ExperimentId, cluster: &str) {
+        let Some(experiment) = self.experiment(id) else { return };
+        let Some(site) = experiment.sites.get(cluster) else { return };
+        let captured = site.captured.clone();
+        let best = experiment.best.as_ref().map(|b| b.parameters.clone());
+        let mut trial = Trial {
+            id: TrialId::derived(id.0, &format!("closing/{cluster}")),
+            experiment: id,
+            number: 0,
+            kind: TrialKind::Closing,
+            parameters: captured.unwrap_or_default(),
+            cluster: Some(cluster.to_owned()),
+            ask: None,
+            note: None,
+            submitted: self.at,
+            state: TrialState::Waiting { not_before: self.at },
+            measurements: Vec::new(),
+            epochs: 0,
+            invalid: 0,
+            broken: 0,
+        };
+        let leaves_best = self.leaves_best(experiment, site, &trial);
+        if plan::closing(site, &experiment.spec, leaves_best).is_empty() {
+            return self.site_closed(id, cluster);
+        }
+        if let Some(best) = best.filter(|_| leaves_best) {
+            trial.parameters = best;
+        }
+        let trial_id = trial.id;
+        if let Some(experiment) = self.world.experiments.get_mut(&id) {
+            experiment.trials.insert(trial_id, trial);
+        }
+        self.trial_mut(id, trial_id);
+        self.wait(id, trial_id);
+    }
+
+    /// Whether a closing puts the best values in force: where they beat the baseline, the cluster is in use, and they
+    /// have not proved impossible there.
+    pub(super) fn leaves_best(&self, experiment: &Experiment, site: &Site, closing: &Trial) -> bool {
+        experiment.spec.at_end == AtEnd::Best
+            && experiment.best.as_ref().is_some_and(|b| b.number > 0)
+            && site.baseline_ended
+            && site.out_of_use.is_none()
+            && closing.invalid == 0
+    }
+
+    /// A closing epoch has ended: the cluster is left, or it is tried again once the breaker lets it.
+    pub(super) fn conclude_closing(&mut self, epoch: &Epoch, verdict: &Verdict) {
+        let (id, cluster) = (epoch.experiment, &epoch.cluster);
+        if verdict.outcome == Outcome::Measured {
+            self.end_trial(id, epoch.trial, Outcome::Measured, None, None);
+            return self.site_closed(id, cluster);
+        }
+        let at = self.at;
+        let captured =
+            self.experiment(id).and_then(|e| e.sites.get(cluster)).and_then(|s| s.captured.clone());
+        let applying = epoch.step_before() == Some(plan::step(Stage::Apply, Action::Run));
+        let impossible = applying && !matches!(verdict.outcome, Outcome::Transient | Outcome::Broken);
+        if let Some(trial) = self.trial_mut(id, epoch.trial) {
+            trial.state = TrialState::Waiting { not_before: at };
+            if impossible {
+                trial.invalid += 1;
+                trial.parameters = captured.unwrap_or_default();
+            } else {
+                trial.broken += 1;
+            }
+        }
+        let reason = verdict.reason.as_deref().unwrap_or("no reason given");
+        let next = if impossible { "it is to be left as it was found instead" } else { "it is tried again" };
+        let message = format!("`{cluster}` could not be left as the experiment says: {reason}; {next}");
+        self.log_epoch(epoch, EventKind::EpochEnded, message, json!({"outcome": verdict.outcome}));
+        self.wait(id, epoch.trial);
+    }
+
+    fn site_closed(&mut self, id: ExperimentId, cluster: &str) {
+        if let Some(site) = self.experiment_mut(id).and_then(|e| e.site_mut(cluster)) {
+            site.closed = true;
+        }
+        self.world.index.owners.remove(cluster);
+        self.free.insert(cluster.to_owned());
+        self.due.insert(id);
+    }
+
+    /// Every cluster has been left.
+    pub(super) fn end_experiment(&mut self, id: ExperimentId) {
+        let Some(experiment) = self.world.experiments.remove(&id) else { return };
+        let mut row = experiment.row();
+        row.phase = Phase::Ended;
+        row.ended = Some(self.at);
+        self.world.index.forget(&row);
+        let took = seconds(self.at.since(row.submitted));
+        let trials = row.outcomes.values().sum::<u32>();
+        let (sentence, gain) = summary(&experiment);
+        let why = row.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+        let detail = json!({
+            "best": row.best, "gain": gain, "outcomes": row.outcomes, "reason": row.reason, "trials": trials,
+        });
+        self.world.experiments.insert(id, experiment);
+        let message = format!("ended after {trials} trials in {took}{why}; {sentence}");
+        self.log_experiment(id, EventKind::ExperimentEnded, message, detail);
+        self.world.experiments.remove(&id);
+        self.record_ended_experiment(row);
+    }
+}
+
+impl Epoch {
+    /// The last step that was begun, of an epoch whose plan is done.
+    fn step_before(&self) -> Option<super::Step> {
+        self.plan.last().copied()
+    }
+}
+
+/// The best value beside the baseline of its own cluster, and the relative gain; positive is better.
+fn summary(experiment: &Experiment) -> (String, Option<f64>) {
+    let Some(best) = &experiment.best else { return ("nothing was measured".into(), None) };
+    let of = |id| experiment.results.iter().find(|r| r.trial == id);
+    let cluster = of(best.trial).map(|r| r.cluster.as_str());
+    let baseline = experiment
+        .results
+        .iter()
+        .find(|r| r.kind == TrialKind::Baseline && Some(r.cluster.as_str()) == cluster)
+        .and_then(|r| r.objective);
+    let Some(baseline) = baseline else {
+        return (format!("the best is trial {} with {}", best.number, best.objective), None);
+    };
+    if best.number == 0 {
+        return (format!("no trial beat the baseline's {baseline}"), Some(0.0));
+    }
+    let sign = experiment.spec.objective.goal().sign();
+    let gain = sign * (best.objective - baseline) / baseline.abs();
+    let gain = Some(gain).filter(|g| g.is_finite());
+    let percent = gain.map(|g| format!(", {:.1} % better", g * 100.0)).unwrap_or_default();
+    let number = best.number;
+    (format!("the best is trial {number} with {} (baseline {baseline}{percent})", best.objective), gain)
+}

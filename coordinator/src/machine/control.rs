@@ -1,0 +1,125 @@
+//! An experiment's phases, and a person's wishes about them.
+
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
+use autoopt_epoch::message::{EventKind, TrialKind};
+use serde_json::json;
+
+use super::turn::Turn;
+use super::{Control, Phase, Trial, TrialState};
+
+impl Turn<'_> {
+    pub(super) fn control(&mut self, id: ExperimentId, control: Control) {
+        let Some(phase) = self.experiment(id).map(|e| e.phase) else {
+            return self.reject(format!("no open experiment has the id {id}; it may have ended already"));
+        };
+        match (control, phase) {
+            (Control::Pause, Phase::Running) => {
+                self.set_phase(id, Phase::Paused);
+                let message = "paused by a person: no new epoch begins, running ones go on";
+                self.log_experiment(id, EventKind::ExperimentPaused, message, json!({}));
+            }
+            (Control::Resume, Phase::Paused) => {
+                self.set_phase(id, Phase::Running);
+                self.log_experiment(id, EventKind::ExperimentResumed, "resumed by a person", json!({}));
+                self.seek_all(id);
+                self.due.insert(id);
+            }
+            (Control::Pause, Phase::Paused) | (Control::Resume, Phase::Running) => {}
+            (Control::Pause | Control::Resume, _) => {
+                self.reject("the experiment is ending; it can be neither paused nor resumed");
+            }
+            (Control::Stop, Phase::Running | Phase::Paused) => self.stop(id, "stopped by a person"),
+            (Control::Cancel, Phase::Running | Phase::Paused | Phase::Stopping) => self.cancel(id),
+            // leaving the clusters as the experiment says is not given up
+            (Control::Stop | Control::Cancel, _) => {}
+        }
+    }
+
+    fn set_phase(&mut self, id: ExperimentId, phase: Phase) {
+        if let Some(experiment) = self.experiment_mut(id) {
+            experiment.phase = phase;
+        }
+        self.time_experiment(id);
+    }
+
+    /// No new trials; the running ones end, then the clusters are left.
+    pub(super) fn stop(&mut self, id: ExperimentId, reason: &str) {
+        let Some(experiment) = self.experiment_mut(id) else { return };
+        experiment.reason = Some(reason.to_owned());
+        experiment.ask = None;
+        experiment.ask_after = None;
+        self.set_phase(id, Phase::Stopping);
+        let message = format!("{reason}: no new trial begins, running ones end");
+        self.log_experiment(id, EventKind::ExperimentStopping, message, json!({"reason": reason}));
+        // what is half measured is measured to its end
+        self.end_waiting(id, |t| t.measurements.is_empty(), reason);
+        self.seek_all(id);
+        self.due.insert(id);
+    }
+
+    fn cancel(&mut self, id: ExperimentId) {
+        let reason = "cancelled by a person";
+        if self.experiment(id).is_some_and(|e| e.phase != Phase::Stopping) {
+            self.stop(id, reason);
+        }
+        self.end_waiting(id, |_| true, reason);
+        let running: Vec<EpochId> =
+            self.experiment(id).into_iter().flat_map(|e| e.epochs.keys().copied()).collect();
+        for epoch in running {
+            self.abandon(id, epoch, "its experiment was cancelled");
+        }
+    }
+
+    /// Ends trials that wait.
+    fn end_waiting(&mut self, id: ExperimentId, which: impl Fn(&Trial) -> bool, reason: &str) {
+        let waiting: Vec<TrialId> = self
+            .experiment(id)
+            .into_iter()
+            .flat_map(|e| e.trials.values())
+            .filter(|t| which(t) && matches!(t.state, TrialState::Waiting { .. }))
+            .map(|t| t.id)
+            .collect();
+        for trial in waiting {
+            let reason = format!("given up while it was waiting: {reason}");
+            self.end_trial(id, trial, Outcome::Abandoned, Some(reason), None);
+        }
+    }
+
+    pub(super) fn wall_time_over(&mut self, id: ExperimentId) {
+        if self.experiment(id).is_some_and(|e| e.phase == Phase::Running) {
+            self.stop(id, "the wall time of the budget is over");
+        }
+    }
+
+    /// Goes on to the next phase, if this one is over.
+    pub(super) fn move_on(&mut self, id: ExperimentId) {
+        let Some(experiment) = self.experiment(id) else { return };
+        let done = experiment.trials.is_empty();
+        let counted = self.world.index.queues.get(&id).map_or(0, |q| q.open);
+        match experiment.phase {
+            Phase::Running => {
+                let unusable = experiment.sites.values().all(|s| s.out_of_use.is_some());
+                if unusable {
+                    let why =
+                        experiment.sites.values().find_map(|s| s.out_of_use.as_deref()).unwrap_or_default();
+                    let reason = format!("no cluster has a baseline ({why})");
+                    self.stop(id, &reason);
+                } else if experiment.accepted >= experiment.spec.budget.trials && counted == 0 {
+                    if done {
+                        self.close(id);
+                    } else if experiment.spec.budget.trials > 0 {
+                        self.end_waiting(id, |t| t.kind == TrialKind::Baseline, "the budget is used up");
+                    }
+                } else {
+                    self.curious.insert(id);
+                }
+            }
+            Phase::Stopping if done => self.close(id),
+            Phase::Closing if done && !experiment.sites.values().any(super::Site::occupied) => {
+                self.end_experiment(id);
+            }
+            Phase::Paused | Phase::Stopping | Phase::Closing | Phase::Ended => {}
+        }
+    }
+}

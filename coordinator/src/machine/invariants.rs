@@ -1,0 +1,148 @@
+//! The rules of the module's documentation, as far as one world shows them; each failure names its rule.
+
+use std::collections::BTreeMap;
+
+use super::{Experiment, Phase, Progress, TrialState, World};
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {what}")]
+pub struct Broken {
+    /// `M1` to `M6`, or `index`.
+    pub rule: &'static str,
+    pub what: String,
+}
+
+fn broken(rule: &'static str, what: impl Into<String>) -> Result<(), Broken> {
+    Err(Broken { rule, what: what.into() })
+}
+
+/// Checks everything.
+pub fn check(world: &World) -> Result<(), Broken> {
+    for experiment in world.experiments.values() {
+        open_trials_have_no_outcome(experiment)?;
+        tokens_are_within_the_plan(experiment)?;
+        changes_are_to_be_closed(experiment)?;
+        open_experiments_have_not_ended(experiment)?;
+    }
+    one_epoch_for_each_cluster(world)?;
+    one_experiment_for_each_cluster(world)
+}
+
+/// Checks everything in a world that is small, as those of tests are.
+#[cfg(debug_assertions)]
+pub(super) fn check_small(world: &World) -> Result<(), Broken> {
+    let size: usize = world.experiments.values().map(|e| e.trials.len() + e.sites.len()).sum();
+    if size > 100 { Ok(()) } else { check(world) }
+}
+
+/// M1: an open trial waits, or has exactly one epoch; an epoch belongs to an open trial.
+fn open_trials_have_no_outcome(experiment: &Experiment) -> Result<(), Broken> {
+    for trial in experiment.trials.values() {
+        match &trial.state {
+            TrialState::Ended { .. } => return broken("M1", format!("trial {} is open and ended", trial.id)),
+            TrialState::Running { epoch } if !experiment.epochs.contains_key(epoch) => {
+                return broken("M1", format!("trial {} runs in an epoch that is not open", trial.id));
+            }
+            TrialState::Running { .. } | TrialState::Waiting { .. } => {}
+        }
+        if experiment.settled.contains_key(&trial.id) {
+            return broken("M1", format!("trial {} is open and has ended before", trial.id));
+        }
+    }
+    for epoch in experiment.epochs.values() {
+        let state = experiment.trials.get(&epoch.trial).map(|t| &t.state);
+        if state != Some(&TrialState::Running { epoch: epoch.id }) {
+            return broken("M1", format!("epoch {} is open, its trial is {state:?}", epoch.id));
+        }
+    }
+    Ok(())
+}
+
+/// M2: a cluster's holder is the one open epoch there.
+fn one_epoch_for_each_cluster(world: &World) -> Result<(), Broken> {
+    let mut running = BTreeMap::new();
+    for experiment in world.experiments.values() {
+        for epoch in experiment.epochs.values() {
+            if let Some(other) = running.insert(epoch.cluster.as_str(), (experiment.id, epoch.id)) {
+                return broken(
+                    "M2",
+                    format!("epochs {} and {} both run on `{}`", epoch.id, other.1, epoch.cluster),
+                );
+            }
+        }
+    }
+    for cluster in world.clusters.values() {
+        if cluster.holder != running.remove(cluster.name.as_str()) {
+            return broken(
+                "M2",
+                format!("`{}` has a holder that does not run there: {cluster:?}", cluster.name),
+            );
+        }
+    }
+    match running.pop_first() {
+        Some((cluster, _)) => broken("M2", format!("an epoch runs on `{cluster}`, which is unknown")),
+        None => Ok(()),
+    }
+}
+
+/// M3: every open epoch waits for exactly one (step, attempt) of its plan.
+fn tokens_are_within_the_plan(experiment: &Experiment) -> Result<(), Broken> {
+    for epoch in experiment.epochs.values() {
+        let ended = matches!(epoch.progress, Progress::Ended { .. });
+        if ended || epoch.step().is_none() || epoch.attempt == 0 {
+            return broken("M3", format!("open epoch {} waits for nothing: {epoch:?}", epoch.id));
+        }
+    }
+    Ok(())
+}
+
+/// M4: where an epoch has begun, a closing will follow.
+fn changes_are_to_be_closed(experiment: &Experiment) -> Result<(), Broken> {
+    for epoch in experiment.epochs.values() {
+        if !experiment.sites.get(&epoch.cluster).is_some_and(super::Site::occupied) {
+            return broken("M4", format!("epoch {} runs where nothing will be closed", epoch.id));
+        }
+    }
+    if experiment.phase == Phase::Closing {
+        for (cluster, site) in experiment.sites.iter().filter(|(_, s)| s.occupied()) {
+            if !experiment.trials.values().any(|t| t.cluster.as_ref() == Some(cluster)) {
+                return broken("M4", format!("`{cluster}` is not being closed: {site:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// M4: a cluster that one experiment has changed is not captured by another.
+fn one_experiment_for_each_cluster(world: &World) -> Result<(), Broken> {
+    let mut owners = BTreeMap::new();
+    for experiment in world.experiments.values() {
+        for (cluster, _) in experiment.sites.iter().filter(|(_, s)| s.occupied()) {
+            if let Some(other) = owners.insert(cluster, experiment.id) {
+                return broken("M4", format!("{other} and {} have both begun on `{cluster}`", experiment.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// M5: what is open has not ended; see [`ended_well`] for what has.
+fn open_experiments_have_not_ended(experiment: &Experiment) -> Result<(), Broken> {
+    if experiment.phase == Phase::Ended {
+        return broken("M5", format!("experiment {} is open and ended", experiment.id));
+    }
+    Ok(())
+}
+
+/// M5: an ended experiment left nothing open. `open_trials` and `open_epochs`: how many rows of its say so.
+pub fn ended_well(ended: &Experiment, open_trials: usize, open_epochs: usize) -> Result<(), Broken> {
+    if open_trials + open_epochs > 0 {
+        let what = format!("{} ended with {open_trials} open trials and {open_epochs} open epochs", ended.id);
+        return broken("M5", what);
+    }
+    match ended.sites.iter().find(|(_, s)| s.occupied()) {
+        Some((cluster, _)) => broken("M5", format!("{} ended without having left `{cluster}`", ended.id)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! From rows to a world.
+
+use autoopt_epoch::message::Stage;
+use autoopt_epoch::time::Timestamp;
+
+use super::index::{Index, Timer};
+use super::{Experiment, Phase, Progress, Stored, World, ask};
+
+pub(super) fn world(stored: Stored, at: Timestamp) -> World {
+    let mut world = World {
+        experiments: stored.experiments.into_iter().map(|e| (e.id, e)).collect(),
+        clusters: stored.clusters.into_iter().map(|c| (c.name.clone(), c)).collect(),
+        index: Index::default(),
+    };
+    for trial in stored.trials {
+        if let Some(experiment) = world.experiments.get_mut(&trial.experiment) {
+            experiment.trials.insert(trial.id, trial);
+        }
+    }
+    for (experiment, observation) in stored.results {
+        if let Some(experiment) = world.experiments.get_mut(&experiment) {
+            experiment.results.push(observation);
+        }
+    }
+    for (experiment, trial, parameters) in stored.ended {
+        if let Some(experiment) = world.experiments.get_mut(&experiment) {
+            experiment.settled.insert(trial, parameters);
+        }
+    }
+    for cluster in world.clusters.values_mut() {
+        cluster.holder = None;
+    }
+    for mut epoch in stored.epochs {
+        let Some(experiment) = world.experiments.get_mut(&epoch.experiment) else { continue };
+        let stage = epoch.plan.get(epoch.at as usize).map_or(Stage::Apply, |s| s.stage);
+        renew(&mut epoch.progress, experiment, stage, at);
+        if let Some(cluster) = world.clusters.get_mut(&epoch.cluster) {
+            cluster.holder = Some((epoch.experiment, epoch.id));
+        }
+        experiment.epochs.insert(epoch.id, epoch);
+    }
+    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
+    // an answer may have been waiting, too
+    let asking = |e: &&Experiment| e.phase == Phase::Running && e.ask.is_some();
+    for experiment in world.experiments.values().filter(asking) {
+        let due = experiment.ask.as_ref().map(|a| a.until.max(at.after(ask::SILENCE)));
+        world.index.timers.set(Timer::Ask(experiment.id), due);
+    }
+    world
+}
+
+/// Every step that is out is handed out once more, as its next attempt, by the next tick; so is every question.
+pub(super) fn after_bus_loss(world: &mut World, at: Timestamp) {
+    for experiment in world.experiments.values_mut() {
+        for epoch in experiment.epochs.values_mut() {
+            if matches!(epoch.progress, Progress::Handed { .. } | Progress::Leased { .. }) {
+                epoch.attempt += 1;
+                epoch.progress = Progress::BackingOff { until: at };
+            }
+        }
+        if let Some(open) = &mut experiment.ask {
+            open.until = at;
+        }
+    }
+    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
+}
+
+/// Reports may have been waiting for the coordinator, so nobody is late before a lease's length from now.
+fn renew(progress: &mut Progress, experiment: &Experiment, stage: Stage, at: Timestamp) {
+    let lease = experiment.spec.stage(stage).lease.0;
+    match progress {
+        Progress::Leased { lease_until, timeout_at, .. } => {
+            *lease_until = at.after(lease);
+            *timeout_at = (*timeout_at).max(at.after(lease));
+        }
+        Progress::Handed { since } => *since = (*since).max(at),
+        Progress::BackingOff { .. } | Progress::Ended { .. } => {}
+    }
+}

@@ -1,0 +1,118 @@
+//! A new experiment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autoopt_epoch::experiment::ExperimentSpec;
+use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::message::{EventKind, TrialKind};
+use autoopt_epoch::space::Space;
+use serde_json::json;
+
+use super::turn::Turn;
+use super::{Breaker, Cluster, Experiment, Phase, Site, Trial, TrialState};
+
+impl Turn<'_> {
+    pub(super) fn submit(&mut self, id: ExperimentId, spec: Arc<ExperimentSpec>) {
+        if let Some(open) = self.experiment(id) {
+            if open.spec != spec {
+                self.reject(format!("experiment {id} is open already, with another content"));
+            }
+            return;
+        }
+        if let Some(other) = self.world.index.names.get(&spec.name) {
+            return self.reject(format!(
+                "an experiment called `{0}` is open ({other}); choose another name, or end that one first (`autoopt stop {0}`)",
+                spec.name
+            ));
+        }
+        if spec.clusters.is_empty() {
+            return self.reject("the experiment names no cluster");
+        }
+        let space = match Space::new(spec.parameters.clone(), &spec.constraints) {
+            Ok(space) => space,
+            Err(problems) => {
+                let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                return self.reject(all.join("; "));
+            }
+        };
+        let sites: BTreeMap<String, Site> =
+            spec.clusters.iter().map(|c| (c.clone(), Site::default())).collect();
+        let clusters: Vec<String> = sites.keys().cloned().collect();
+        let experiment = Experiment {
+            id,
+            spec: Arc::clone(&spec),
+            submitted: self.at,
+            phase: Phase::Running,
+            reason: None,
+            ended: None,
+            accepted: 0,
+            outcomes: BTreeMap::new(),
+            asked: 0,
+            ask: None,
+            refused: 0,
+            ask_after: None,
+            sites: Arc::new(sites),
+            best: None,
+            trials: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            results: Vec::new(),
+            settled: BTreeMap::new(),
+        };
+        self.world.index.add(&experiment);
+        self.world.experiments.insert(id, experiment);
+        self.experiment_mut(id);
+        self.announce(id, &clusters);
+        let defaults = space.defaults();
+        for cluster in clusters {
+            if !self.world.clusters.contains_key(&cluster) {
+                let breaker = Breaker::Closed { failures: 0 };
+                let new = Cluster { name: cluster.clone(), holder: None, breaker };
+                self.world.clusters.insert(cluster.clone(), new);
+                self.change_cluster(&cluster, |_| ());
+            }
+            let trial = Trial {
+                id: TrialId::derived(id.0, &format!("baseline/{cluster}")),
+                experiment: id,
+                number: 0,
+                kind: TrialKind::Baseline,
+                parameters: defaults.clone(),
+                cluster: Some(cluster),
+                ask: None,
+                note: None,
+                submitted: self.at,
+                state: TrialState::Waiting { not_before: self.at },
+                measurements: Vec::new(),
+                epochs: 0,
+                invalid: 0,
+                broken: 0,
+            };
+            let trial_id = trial.id;
+            if let Some(experiment) = self.world.experiments.get_mut(&id) {
+                experiment.trials.insert(trial_id, trial);
+            }
+            self.trial_mut(id, trial_id);
+            self.wait(id, trial_id);
+        }
+    }
+
+    fn announce(&mut self, id: ExperimentId, clusters: &[String]) {
+        let index = &self.world.index;
+        let waits: BTreeMap<&String, &str> = clusters
+            .iter()
+            .filter_map(|c| Some((c, self.experiment(*index.owners.get(c)?)?.spec.name.as_str())))
+            .collect();
+        let Some(spec) = self.experiment(id).map(|e| Arc::clone(&e.spec)) else { return };
+        let mut message = format!(
+            "submitted: {} trials over {} parameters on {}",
+            spec.budget.trials,
+            spec.parameters.len(),
+            clusters.join(", ")
+        );
+        for (cluster, owner) in &waits {
+            message.push_str(&format!("; it waits for `{cluster}` until experiment `{owner}` has left it"));
+        }
+        let detail = json!({"clusters": clusters, "waits_for": waits});
+        self.log_experiment(id, EventKind::ExperimentSubmitted, message, detail);
+    }
+}

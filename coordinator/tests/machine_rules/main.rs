@@ -1,0 +1,13 @@
+//! The state machine from outside: what a person sees happen, random scripts, and every interleaving of a small case.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints what it measured"
+)]
+
+mod exploration;
+mod load;
+mod random;
+mod scenarios;
+mod support;
