@@ -16,8 +16,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{Input, World};
-use crate::store::{Store, StoreError};
-use batch::Work;
+use crate::store::{Committed, Store, StoreError};
+use batch::{Prepared, Work};
 
 /// Deliveries that share one transaction.
 const MAX_BATCH: usize = 256;
@@ -149,7 +149,7 @@ impl Engine {
             }
             self.gather(&mut work, incoming.as_mut());
             flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
-            self.take(work).await;
+            self.take(work, &shutdown).await;
         }
     }
 
@@ -175,16 +175,27 @@ impl Engine {
         work.tick |= self.world.next_deadline().is_some_and(|d| d <= Timestamp::now());
     }
 
-    /// Decides, commits, and only then tells anybody.
-    async fn take(&mut self, work: Work) {
-        let at = Timestamp::now();
-        let prepared = match self.prepare(at, &work).await {
-            Ok(prepared) => prepared,
-            Err(error) => return self.give_back(work, &error).await,
-        };
-        let committed = match self.store.commit(&prepared.batch).await {
-            Ok(committed) => committed,
-            Err(error) => return self.give_back(work, &error).await,
+    /// Decides, commits, and only then tells anybody. While the store fails, the deliveries stay unacknowledged and the
+    /// same work is tried again: giving them back would count against their delivery limit.
+    async fn take(&mut self, mut work: Work, shutdown: &CancellationToken) {
+        let (prepared, committed) = loop {
+            match self.attempt(&work).await {
+                Ok(done) => break done,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the store failed; trying again"
+                    );
+                    work.wishes.extend(std::iter::from_fn(|| self.wishes.try_recv().ok()));
+                    for wish in work.wishes.drain(..) {
+                        // the one who asked may have gone
+                        let _ = wish.answer.send(Err(Refusal::Unavailable(error.to_string())));
+                    }
+                    if !self.reload(shutdown).await {
+                        return;
+                    }
+                }
+            }
         };
         self.sent.clear();
         let seqs = committed.outbox_seqs.into_iter();
@@ -204,22 +215,24 @@ impl Engine {
         }
     }
 
-    /// The store failed: the world is what the store says, and every delivery comes again.
-    async fn give_back(&mut self, work: Work, error: &StoreError) {
-        tracing::error!(error = error as &dyn std::error::Error, "the store failed; trying again");
-        for delivery in &work.deliveries {
-            delivery.verdict.requeue().await;
-        }
-        for wish in work.wishes {
-            let _ = wish.answer.send(Err(Refusal::Unavailable(error.to_string())));
-        }
+    async fn attempt(&mut self, work: &Work) -> Result<(Prepared, Committed), StoreError> {
+        let prepared = self.prepare(Timestamp::now(), work).await?;
+        let committed = self.store.commit(&prepared.batch).await?;
+        Ok((prepared, committed))
+    }
+
+    /// After a failed transaction the world is what the store says. `false` if the shutdown came first.
+    async fn reload(&mut self, shutdown: &CancellationToken) -> bool {
         loop {
-            tokio::time::sleep(STORE_PAUSE).await;
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+            }
             match self.store.load().await {
                 Ok(stored) => {
                     self.world = World::restore(stored, Timestamp::now());
                     self.artifacts.clear();
-                    return;
+                    return true;
                 }
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be read");

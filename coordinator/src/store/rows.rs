@@ -69,6 +69,11 @@ fn json<T: Serialize>(table: &'static str, value: &T) -> Result<String, StoreErr
     serde_json::to_string(value).map_err(|e| unwritable(table, &e))
 }
 
+/// A worker's text for a text column: PostgreSQL takes no NUL there, and a program's last words may hold one.
+fn text(from: &str) -> String {
+    from.replace('\0', "\u{FFFD}")
+}
+
 fn experiment(e: &Experiment) -> Result<experiment::ActiveModel, StoreError> {
     Ok(experiment::ActiveModel {
         id: Set(e.id.to_string()),
@@ -134,8 +139,8 @@ fn epoch(e: &Epoch) -> Result<epoch::ActiveModel, StoreError> {
 fn attempt(a: &Attempt) -> Result<attempt::ActiveModel, StoreError> {
     let (ending, reason) = match &a.ending {
         Ending::Done => (DONE, None),
-        Ending::Failed { reason, .. } => ("failed", Some(reason.clone())),
-        Ending::Superseded { reason } => ("superseded", Some(reason.clone())),
+        Ending::Failed { reason, .. } => ("failed", Some(text(reason))),
+        Ending::Superseded { reason } => ("superseded", Some(text(reason))),
     };
     // the artifacts have their own table
     let state = Attempt {
@@ -151,7 +156,7 @@ fn attempt(a: &Attempt) -> Result<attempt::ActiveModel, StoreError> {
         attempt: Set(a.attempt.into()),
         stage: Set(a.stage.as_str().into()),
         action: Set(a.action.as_str().into()),
-        worker: Set(a.worker.clone()),
+        worker: Set(a.worker.as_deref().map(text)),
         started: Set(a.started.map(Timestamp::as_millis)),
         ended: Set(a.ended.as_millis()),
         ending: Set(ending.into()),

@@ -59,7 +59,21 @@ pub(super) fn check_report(report: &Report) -> Result<(), String> {
     if report.attempt == 0 {
         return Err("`attempt` is 0; attempts are counted from 1".into());
     }
+    let artifacts = match &report.state {
+        ReportState::Done(done) => done.artifacts.as_slice(),
+        ReportState::Failed(failure) => failure.artifacts.as_slice(),
+        ReportState::Accepted | ReportState::Heartbeat { .. } => &[],
+    };
+    for artifact in artifacts {
+        if artifact.name.contains('\0') {
+            return Err("an artifact's name holds a NUL".into());
+        }
+        artifact.gzip().map_err(|e| format!("the artifact `{}` is not base64: {e}", artifact.name))?;
+    }
     let ReportState::Done(done) = &report.state else { return Ok(()) };
+    if let Some(name) = done.measurement.iter().flat_map(|m| m.metrics.keys()).find(|n| n.contains('\0')) {
+        return Err(format!("the metric's name {name:?} holds a NUL"));
+    }
     if done.captured.is_some() != (action == Action::Capture) {
         return Err(format!(
             "`captured` belongs to a finished `capture`, and only there; this is `{}`",
@@ -79,7 +93,7 @@ pub(super) fn check_report(report: &Report) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Trial;
+    use crate::message::{Artifact, Trial};
 
     const TRIAL: &[u8] = br#"{"experiment": "e", "parameters": {"a": 1}, "later": true}"#;
 
@@ -97,5 +111,16 @@ mod tests {
         assert!(reason(None, b"{\"experiment\": \n").contains("not valid JSON at line 2"));
         assert!(reason(None, b"{\"experiment\": \"e\"}").contains("missing field `parameters` (line 1"));
         assert!(reason(None, &vec![b' '; MAX_BODY + 1]).contains("8388609 bytes"));
+    }
+
+    #[test]
+    fn a_report_with_damaged_raw_output_is_refused_by_the_artifacts_name() {
+        let artifact = Artifact { data: "not base64!".into(), ..Artifact::new("stdout", b"x", false) };
+        let body = serde_json::json!({
+            "epoch": crate::id::EpochId::fresh(), "cluster": "c", "step": 2, "stage": "bench", "action": "run", "attempt": 1,
+            "worker": "w/1", "at": "2026-01-01T00:00:00Z", "state": "done", "artifacts": [artifact],
+        });
+        let refused = decode::<Report>(None, body.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("`stdout` is not base64"), "{refused}");
     }
 }

@@ -1,0 +1,104 @@
+//! The engine with a real store and the bus within a process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoopt_coordinator::engine::{Engine, Handle, Refusal};
+use autoopt_coordinator::machine::Input;
+use autoopt_coordinator::store::Store;
+use autoopt_epoch::bus::memory::MemoryBus;
+use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, TRIAL_KEY};
+use autoopt_epoch::bus::{Bus, Outgoing};
+use autoopt_epoch::experiment::init_template;
+use autoopt_epoch::id::{ExperimentId, MessageId};
+use autoopt_epoch::message::{EventKind, Message, Trial};
+use serde_json::json;
+use sqlx::{ConnectOptions, Connection, Executor};
+use tokio_util::sync::CancellationToken;
+
+/// The store waits five seconds for a lock and the engine pauses for one; a busy machine takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn submit(handle: &Handle) -> Result<(), Refusal> {
+    let spec =
+        autoopt_epoch::experiment::parse_toml(init_template(), "template").expect("the template is valid");
+    handle.input(Input::Submit { id: ExperimentId::fresh(), spec: Arc::new(spec) }).await
+}
+
+async fn publish(bus: &Bus, body: &serde_json::Value) {
+    let message = Outgoing {
+        routing_key: TRIAL_KEY.into(),
+        id: MessageId::fresh(),
+        kind: Trial::TYPE.into(),
+        body: body.to_string().into_bytes(),
+        mandatory: true,
+        headers: Default::default(),
+    };
+    bus.publish(message).await.expect("the bus is up").await.expect("the coordinator's queue takes it");
+}
+
+#[tokio::test]
+async fn what_is_not_usable_is_a_dead_letter_with_its_reason_and_an_event() {
+    let memory = MemoryBus::new();
+    let store = Store::open("sqlite::memory:").await.expect("a store");
+    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
+    let mut events = handle.events();
+    tokio::spawn(engine.run(CancellationToken::new()));
+    submit(&handle).await.expect("it is submitted");
+    publish(&memory.bus(), &json!({"experiment": "nobody", "parameters": {}})).await;
+    let rejected = async {
+        loop {
+            let event = events.recv().await.expect("the engine runs");
+            if event.kind == EventKind::TrialRejected {
+                return event;
+            }
+        }
+    };
+    let event = tokio::time::timeout(PATIENCE, rejected).await.expect("it is rejected");
+    assert!(event.message.contains("`nobody`"), "{}", event.message);
+    let dead = async {
+        while memory.dead_letters().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dead).await.expect("it is a dead letter");
+    assert!(memory.dead_letters()[0].reason.contains("`nobody`"), "{:?}", memory.dead_letters());
+}
+
+#[tokio::test]
+async fn a_locked_store_loses_nothing_and_says_so_to_whoever_asks() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("store.sqlite");
+    let store = Store::open(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a store");
+    let memory = MemoryBus::new();
+    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
+    let mut events = handle.events();
+    tokio::spawn(engine.run(CancellationToken::new()));
+    submit(&handle).await.expect("it is submitted");
+
+    let mut other =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(&file).connect().await.expect("a connection");
+    other.execute("begin immediate").await.expect("the lock");
+    publish(&memory.bus(), &json!({"experiment": "nobody", "parameters": {}})).await;
+    let refused = tokio::time::timeout(PATIENCE, submit(&handle)).await.expect("an answer");
+    assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{refused:?}");
+    // long enough for the next try to fail as well
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(
+        memory.waiting(COORDINATOR_QUEUE),
+        0,
+        "it was given back, which counts against its delivery limit"
+    );
+    assert!(memory.dead_letters().is_empty(), "nothing is told before it is on disk");
+
+    other.execute("rollback").await.expect("the lock is given up");
+    other.close().await.expect("the connection closes");
+    let taken = async {
+        loop {
+            if events.recv().await.expect("the engine runs").kind == EventKind::TrialRejected {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, taken).await.expect("it is taken in once the store is back");
+}
