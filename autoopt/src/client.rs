@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use autoopt_epoch::message::Event;
+use autoopt_epoch::problem::Problem;
 use futures::StreamExt;
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fault::{Fault, Kind, Problem};
+use crate::fault::{Fault, Kind};
 use crate::sse::Reader;
 
 /// Where the coordinator is, and how to prove who asks.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde::Deserialize;
+use autoopt_epoch::problem::Problem;
 
 /// The kinds of failure a script can tell apart. `docs/cli.md` lists them; the numbers above 63 are those of `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,27 +15,6 @@ pub(crate) enum Kind {
     Unreachable = 69,
     /// The service wants a token, or another one.
     Unauthorised = 77,
-}
-
-/// One thing that is wrong with an input, as the API answers it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Problem {
-    path: String,
-    message: String,
-    hint: Option<String>,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// A command's failure.
