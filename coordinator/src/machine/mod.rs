@@ -9,7 +9,6 @@
 //! - **M4** an epoch that began to change a cluster leaves it restored, or followed by another epoch of its experiment;
 //! - **M5** an ended experiment has no open trial, no open epoch, and every cluster it touched has been closed;
 //! - **M6** the same input twice has the effects of once.
-
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
 //! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` (the

@@ -9,5 +9,6 @@
 mod exploration;
 mod load;
 mod random;
+mod regressions;
 mod scenarios;
 mod support;
