@@ -154,19 +154,7 @@ fn rejection(at: Timestamp, delivery: &Delivery, reason: &str) -> Event {
     let of_trial = delivery.routing_key == TRIAL_KEY;
     let text = String::from_utf8_lossy(&delivery.body);
     let excerpt: String = text.chars().take(500).collect();
-    Event {
-        seq: 0,
-        at,
-        kind: if of_trial { EventKind::TrialRejected } else { EventKind::MessageRejected },
-        experiment: None,
-        experiment_id: None,
-        trial: None,
-        number: None,
-        epoch: None,
-        cluster: None,
-        stage: None,
-        attempt: None,
-        message: reason.into(),
-        detail: serde_json::json!({"routing_key": delivery.routing_key, "body": excerpt}),
-    }
+    let kind = if of_trial { EventKind::TrialRejected } else { EventKind::MessageRejected };
+    let detail = serde_json::json!({"routing_key": delivery.routing_key, "body": excerpt});
+    Event::new(at, kind, reason, detail)
 }

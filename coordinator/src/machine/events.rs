@@ -8,33 +8,15 @@ use super::turn::Turn;
 use super::{Effect, Epoch, Trial};
 
 impl Turn<'_> {
-    fn event(&self, kind: EventKind, message: String, detail: Json) -> Event {
-        Event {
-            seq: 0,
-            at: self.at,
-            kind,
-            experiment: None,
-            experiment_id: None,
-            trial: None,
-            number: None,
-            epoch: None,
-            cluster: None,
-            stage: None,
-            attempt: None,
-            message,
-            detail,
-        }
-    }
-
     fn event_of(&self, id: ExperimentId, kind: EventKind, message: String, detail: Json) -> Event {
-        let mut event = self.event(kind, message, detail);
+        let mut event = Event::new(self.at, kind, message, detail);
         event.experiment = self.experiment(id).map(|e| e.spec.name.clone());
         event.experiment_id = Some(id);
         event
     }
 
     pub(super) fn log(&mut self, kind: EventKind, message: impl Into<String>, detail: Json) {
-        let event = self.event(kind, message.into(), detail);
+        let event = Event::new(self.at, kind, message, detail);
         self.effects.push(Effect::Log(event));
     }
 

@@ -144,19 +144,9 @@ pub(crate) fn cluster() -> Cluster {
 
 pub(crate) fn event(experiment: &Experiment, kind: EventKind) -> Event {
     Event {
-        seq: 0,
-        at: at(1),
-        kind,
         experiment: Some(experiment.spec.name.to_string()),
         experiment_id: Some(experiment.id),
-        trial: None,
-        number: None,
-        epoch: None,
-        cluster: None,
-        stage: None,
-        attempt: None,
-        message: "it happened".into(),
-        detail: serde_json::json!({"a": 1}),
+        ..Event::new(at(1), kind, "it happened", serde_json::json!({"a": 1}))
     }
 }
 

@@ -38,6 +38,32 @@ pub struct Event {
     pub detail: serde_json::Value,
 }
 
+impl Event {
+    /// An event that belongs to nothing in particular and has no place in a log yet (`seq` 0).
+    pub fn new(
+        at: Timestamp,
+        kind: EventKind,
+        message: impl Into<String>,
+        detail: serde_json::Value,
+    ) -> Self {
+        Self {
+            seq: 0,
+            at,
+            kind,
+            experiment: None,
+            experiment_id: None,
+            trial: None,
+            number: None,
+            epoch: None,
+            cluster: None,
+            stage: None,
+            attempt: None,
+            message: message.into(),
+            detail,
+        }
+    }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// What kind of thing happened. The set only grows.
