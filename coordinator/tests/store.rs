@@ -115,6 +115,7 @@ async fn the_last_record_of_a_key_counts_within_a_batch_and_across(url: String) 
     assert_eq!(store.experiment(e.id).await.unwrap().as_ref(), Some(&e));
     assert_eq!(stored.experiments, [e]);
     assert_eq!(store.trial(t.id).await.unwrap(), Some(t.clone()));
+    assert_eq!(store.epoch(run.id).await.unwrap().as_ref(), Some(&run));
     assert_eq!(store.epochs(t.id).await.unwrap(), [run]);
 }
 
@@ -188,6 +189,16 @@ async fn artifacts_are_those_of_the_last_success(url: String) {
     assert_eq!(artifacts, attempts[1].artifacts);
     assert_eq!(artifacts[0].content(100).unwrap(), b"second");
     assert!(store.artifacts(run.id, Stage::Collect).await.unwrap().is_empty());
+
+    let listed = store.artifact_list(run.id).await.unwrap();
+    let told: Vec<_> =
+        listed.iter().map(|a| (a.step, a.attempt, a.name.as_str(), a.bytes, a.truncated)).collect();
+    let expected = [(1, 5), (2, 6), (3, 5)]
+        .map(|(attempt, bytes)| [(2, attempt, "stderr", 0, false), (2, attempt, "stdout", bytes, true)]);
+    assert_eq!(told, expected.concat());
+    let kept = store.artifact(run.id, 2, 3, "stdout").await.unwrap();
+    assert_eq!(kept.as_ref(), attempts[2].artifacts.first());
+    assert_eq!(store.artifact(run.id, 2, 4, "stdout").await.unwrap(), None);
     let bare = attempts.map(|a| autoopt_coordinator::machine::Attempt { artifacts: Vec::new(), ..a });
     assert_eq!(store.attempts(run.id).await.unwrap(), bare);
 }
@@ -226,6 +237,7 @@ async fn trials_come_page_by_page(url: String) {
         numbers.extend(page.iter().map(|t| t.number));
     }
     assert_eq!(numbers, [0, 0, 1, 2, 3]);
+    assert_eq!(store.trial_count(e.id).await.unwrap(), 5);
 }
 
 async fn a_batch_of_thousands_is_kept_whole(url: String) {

@@ -107,10 +107,6 @@ impl Store {
             .filter(artifact::Column::Step.eq(last.step))
             .filter(artifact::Column::Attempt.eq(last.attempt));
         let found = found.order_by_asc(artifact::Column::Name).all(&self.db).await?;
-        let bytes = |row: &artifact::Model| u64::try_from(row.bytes).unwrap_or(0);
-        Ok(found
-            .iter()
-            .map(|row| Artifact::from_gzip(&row.name, bytes(row), row.truncated, &row.data))
-            .collect())
+        found.iter().map(rows::kept_artifact).collect()
     }
 }

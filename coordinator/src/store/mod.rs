@@ -21,6 +21,7 @@ use sea_orm_migration::MigratorTrait;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 pub use commit::{Batch, Committed};
+pub use query::ArtifactEntry;
 
 /// How long a connection waits for another one that writes.
 const BUSY: Duration = Duration::from_secs(5);

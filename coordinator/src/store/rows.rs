@@ -2,13 +2,14 @@
 
 use autoopt_epoch::bus::Outgoing;
 use autoopt_epoch::id::MessageId;
-use autoopt_epoch::message::Event;
+use autoopt_epoch::message::{Artifact, Event};
 use autoopt_epoch::time::Timestamp;
 use sea_orm::{NotSet, Set};
 use serde::Serialize;
 
 use super::StoreError;
 use super::entity::{artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, trial};
+use super::load::unreadable;
 use crate::machine::{
     Attempt, Cluster, Ending, Epoch, Experiment, Phase, Progress, Record, Trial, TrialState,
 };
@@ -59,6 +60,13 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// An artifact as it was reported.
+pub(super) fn kept_artifact(row: &artifact::Model) -> Result<Artifact, StoreError> {
+    let key = || format!("{}/{}/{}/{}", row.epoch, row.step, row.attempt, row.name);
+    let bytes = u64::try_from(row.bytes).map_err(|e| unreadable("artifact", &key(), e))?;
+    Ok(Artifact::from_gzip(&row.name, bytes, row.truncated, &row.data))
 }
 
 fn unwritable(table: &'static str, error: &dyn std::error::Error) -> StoreError {
