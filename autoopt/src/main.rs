@@ -1,9 +1,11 @@
 //! `autoopt`: the command line.
 
+mod board;
 mod client;
 mod command;
 mod fault;
-mod sse;
+mod show;
+mod standing;
 
 use clap::Parser;
 
@@ -13,6 +15,7 @@ use crate::fault::Fault;
 #[expect(clippy::print_stderr, reason = "a program's own messages")]
 fn main() -> std::process::ExitCode {
     let arguments = Autoopt::parse();
+    let json = arguments.json();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("another TLS provider was installed before");
     }
@@ -24,7 +27,11 @@ fn main() -> std::process::ExitCode {
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("{fault}");
+            if json {
+                eprintln!("{}", fault.json());
+            } else {
+                eprintln!("{fault}");
+            }
             fault.code()
         }
     }

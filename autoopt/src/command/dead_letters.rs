@@ -6,10 +6,9 @@ use autoopt_epoch::bus::BusError;
 use autoopt_epoch::bus::amqp::dead_letters;
 use autoopt_epoch::id::MessageId;
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 
-use super::say;
 use crate::fault::{Fault, Kind};
+use crate::show::{cell, say, say_json, table};
 
 /// Longer than a slow broker takes for a full queue.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,9 +23,6 @@ pub(crate) enum DeadLetters {
         /// At most this many
         #[arg(long, default_value_t = 100)]
         limit: usize,
-        /// Print them as JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Send them again with their first routing key, once the cause is gone
     #[command(after_help = "Example:\n  autoopt dead-letters requeue 0198f6a0-52f1-7cc0-a1d5-6b1f3c5c9a10\n")]
@@ -57,28 +53,25 @@ pub(crate) struct Bus {
 }
 
 impl DeadLetters {
-    pub(crate) async fn run(self) -> Result<(), Fault> {
+    pub(crate) async fn run(self, json: bool) -> Result<(), Fault> {
         match self {
-            Self::List { bus, limit, json } => {
+            Self::List { bus, limit } => {
                 let letters = soon(dead_letters::list(&bus.bus, limit)).await?;
                 if json {
-                    let text = serde_json::to_string_pretty(&letters)
-                        .map_err(|e| Fault::failed("cannot write JSON").because(e))?;
-                    say(text);
+                    say_json(&letters);
                 } else if letters.is_empty() {
                     say("no dead letters");
                 } else {
-                    let mut table = Table::new();
-                    table.load_style(presets::NOTHING).set_header(["id", "when", "routing key", "reason"]);
+                    let mut shown = table(&["id", "when", "routing key", "reason"]);
                     for letter in letters {
-                        table.add_row([
-                            letter.id.map_or_else(|| "-".into(), |id| id.to_string()),
-                            letter.at.map_or_else(|| "-".into(), |at| at.to_string()),
-                            letter.routing_key,
-                            letter.reason,
+                        shown.add_row([
+                            cell(letter.id.map_or_else(|| "-".into(), |id| id.to_string())),
+                            cell(letter.at.map_or_else(|| "-".into(), |at| at.to_string())),
+                            cell(letter.routing_key),
+                            cell(letter.reason),
                         ]);
                     }
-                    say(table);
+                    say(shown.trim_fmt());
                 }
                 Ok(())
             }
@@ -90,7 +83,11 @@ impl DeadLetters {
                     return Err(Fault::failed(format!("no dead letter has the id {id}"))
                         .next("autoopt dead-letters list shows those that are there"));
                 }
-                say(format_args!("{count} sent again"));
+                if json {
+                    say_json(&serde_json::json!({ "requeued": count }));
+                } else {
+                    say(format_args!("{count} sent again"));
+                }
                 Ok(())
             }
         }

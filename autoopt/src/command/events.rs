@@ -2,43 +2,50 @@
 
 use autoopt_epoch::message::Event;
 
-use super::say;
-use crate::client::Client;
+use super::reference;
+use crate::client::{Client, EventStream};
 use crate::fault::Fault;
+use crate::show::{plain, say, say_json_line};
 
-/// Follow what happens, as it happens
+/// Show what happened, and follow what happens
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  autoopt events\n  autoopt events --experiment mariadb --after 0 --json\n"
-)]
+#[command(after_help = "\
+Examples:
+  autoopt events                                   from now on
+  autoopt events mariadb-oltp --after 0            the whole log of one experiment, and then from now on
+  autoopt events mariadb-oltp --no-follow --json   the whole log, for a program
+")]
 pub(crate) struct Events {
-    /// Only this experiment's
-    #[arg(long, value_name = "NAME")]
+    /// Only this experiment's: its name (the newest of that name) or id
+    #[arg(value_parser = reference)]
     experiment: Option<String>,
     /// Begin after this position of the log; 0 is its start
     #[arg(long, value_name = "SEQ")]
     after: Option<i64>,
-    /// One JSON object a line
+    /// End with what has happened so far; without --after all of it
     #[arg(long)]
-    json: bool,
+    no_follow: bool,
 }
 
 impl Events {
-    pub(crate) async fn run(self, client: &Client) -> Result<(), Fault> {
-        client
-            .follow(self.after, |event| {
-                if self.experiment.is_some() && self.experiment != event.experiment {
-                    return;
-                }
-                if self.json {
-                    if let Ok(line) = serde_json::to_string(&event) {
-                        say(line);
-                    }
-                } else {
-                    say(line(&event));
-                }
-            })
-            .await
+    pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
+        let experiment = self.experiment.as_deref();
+        let print = |event: Event| {
+            if json {
+                say_json_line(&event);
+            } else {
+                say(line(&event));
+            }
+        };
+        let from = if self.no_follow { Some(self.after.unwrap_or(0)) } else { self.after };
+        let last = match from {
+            Some(after) => Some(client.history(after, experiment, print).await?),
+            None => None,
+        };
+        if self.no_follow {
+            return Ok(());
+        }
+        EventStream::open(client, experiment, last).await?.follow(print).await
     }
 }
 
@@ -58,5 +65,5 @@ fn line(event: &Event) -> String {
         line.push_str(&format!("/{stage}"));
     }
     line.push_str(&format!("  {}", event.message));
-    line
+    plain(&line)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use autoopt_epoch::experiment::init_template;
 
-use super::say;
 use crate::fault::{Fault, Kind};
+use crate::show::{say, say_json};
 
 /// Write a commented experiment file to start from
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(crate) struct Init {
 }
 
 impl Init {
-    pub(crate) fn run(self) -> Result<(), Fault> {
+    pub(crate) fn run(self, json: bool) -> Result<(), Fault> {
         let Some(file) = self.file else {
             say(init_template().trim_end());
             return Ok(());
@@ -25,6 +25,10 @@ impl Init {
         std::fs::File::create_new(&file)
             .and_then(|mut f| std::io::Write::write_all(&mut f, init_template().as_bytes()))
             .map_err(|e| Fault::new(Kind::Input, format!("cannot write `{name}`")).because(e))?;
+        if json {
+            say_json(&serde_json::json!({ "file": file }));
+            return Ok(());
+        }
         say(format_args!("`{name}`: written; edit it, then `autoopt validate {name}`"));
         Ok(())
     }

@@ -1,19 +1,28 @@
 //! The commands, one file for each.
 
+mod clusters;
 mod completions;
 mod control;
 mod dead_letters;
+mod doctor;
 mod events;
+mod export;
 mod init;
+mod list;
 mod run;
 mod schema;
+mod status;
 mod submit;
+mod trial;
 mod validate;
+mod watch;
 
+use autoopt_coordinator::machine::Phase;
 use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Server};
 use crate::fault::Fault;
+use crate::show::say;
 
 /// Finds better values for a system's parameters by measuring it.
 #[derive(Debug, Parser)]
@@ -21,14 +30,26 @@ use crate::fault::Fault;
     name = "autoopt",
     version,
     after_help = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 65 the input is not right; 69 no coordinator answers; 77 not authorised.
+Exit codes:
+    0  done
+    1  failed
+    2  wrong usage of the command line
+    3  the experiment ended without a usable result (run, watch, submit --watch)
+   65  the input is not right; each problem is listed
+   66  there is no such experiment, trial or cluster
+   69  no coordinator, or no broker, answers there
+   77  the coordinator wants a token, or another one
+  130  interrupted
 "
 )]
 pub(crate) struct Autoopt {
     #[command(flatten)]
     server: Server,
+    /// Print JSON, for programs; errors as well
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +59,9 @@ enum Command {
     Validate(validate::Validate),
     Schema(schema::Schema),
     Submit(submit::Submit),
+    List(list::List),
+    Status(status::Status),
+    Watch(watch::Watch),
     /// Begin no new epoch; running ones go on
     Pause(control::Wish),
     /// Go on after a pause
@@ -46,37 +70,88 @@ enum Command {
     Stop(control::Wish),
     /// Abandon everything at once, then leave each cluster as the experiment says
     Cancel(control::Wish),
+    #[command(subcommand)]
+    Trial(trial::Trial),
+    Export(export::Export),
     Events(events::Events),
+    Clusters(clusters::Clusters),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
+/// What `autoopt` alone says.
+const FIRST_STEPS: &str = "\
+autoopt finds better values for a system's parameters by measuring it.
+
+To begin, on this machine alone:
+  autoopt init experiment.toml        write a commented experiment file, then edit it
+  autoopt validate experiment.toml    see everything that is wrong with it
+  autoopt run experiment.toml         run it to its end, everything in one process
+
+With the services running (autoopt-coordinator and its workers):
+  autoopt doctor                      what is there, what is missing, what to do
+  autoopt submit experiment.toml --watch
+  autoopt status                      what is open, and what runs where
+  autoopt export NAME -o trials.csv   every trial, for your own analysis
+
+`autoopt --help` lists all commands, `autoopt COMMAND --help` explains one with examples.";
+
 impl Autoopt {
+    /// Whether a program reads what is printed.
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
     /// Does it.
     pub(crate) async fn run(self) -> Result<(), Fault> {
+        let json = self.json;
         let client = || Client::new(&self.server);
-        match self.command {
-            Command::Run(run) => run.run().await,
-            Command::Init(init) => init.run(),
-            Command::Validate(validate) => validate.run(),
+        let Some(command) = self.command else {
+            say(FIRST_STEPS);
+            return Ok(());
+        };
+        match command {
+            Command::Run(run) => run.run(json).await,
+            Command::Init(init) => init.run(json),
+            Command::Validate(validate) => validate.run(json),
             Command::Schema(schema) => schema.run(),
-            Command::Submit(submit) => submit.run(&client()?).await,
-            Command::Pause(wish) => wish.run(&client()?, "pause").await,
-            Command::Resume(wish) => wish.run(&client()?, "resume").await,
-            Command::Stop(wish) => wish.run(&client()?, "stop").await,
-            Command::Cancel(wish) => wish.run(&client()?, "cancel").await,
-            Command::Events(events) => events.run(&client()?).await,
-            Command::DeadLetters(command) => command.run().await,
+            Command::Submit(submit) => submit.run(&client()?, json).await,
+            Command::List(list) => list.run(&client()?, json).await,
+            Command::Status(status) => status.run(&client()?, json).await,
+            Command::Watch(watch) => watch.run(&client()?, json).await,
+            Command::Pause(wish) => wish.run(&client()?, "pause", json).await,
+            Command::Resume(wish) => wish.run(&client()?, "resume", json).await,
+            Command::Stop(wish) => wish.run(&client()?, "stop", json).await,
+            Command::Cancel(wish) => wish.run(&client()?, "cancel", json).await,
+            Command::Trial(trial) => trial.run(&client()?, json).await,
+            Command::Export(export) => export.run(&client()?, json).await,
+            Command::Events(events) => events.run(&client()?, json).await,
+            Command::Clusters(clusters) => clusters.run(&client()?, json).await,
+            Command::DeadLetters(command) => command.run(json).await,
+            Command::Doctor(doctor) => doctor.run(&self.server, json).await,
             Command::Completions(completions) => completions.run(),
         }
     }
 }
 
-/// Writes a line to standard output. A reader that went away ends the program quietly, as other filters do.
-pub(crate) fn say(text: impl std::fmt::Display) {
-    use std::io::Write;
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+/// A name or an id as it may stand in an address.
+fn reference(text: &str) -> Result<String, String> {
+    // a path of these means another place
+    if matches!(text, "" | "." | "..") {
+        return Err("write a name or an id".into());
+    }
+    Ok(text.into())
+}
+
+/// A phase as people read it.
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Running => "running",
+        Phase::Paused => "paused",
+        Phase::Stopping => "stopping",
+        Phase::Closing => "closing",
+        Phase::Ended => "ended",
     }
 }

@@ -3,26 +3,30 @@
 mod services;
 mod summary;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use autoopt_coordinator::engine::Handle;
 use autoopt_coordinator::machine::{Control, Input};
 use autoopt_epoch::id::ExperimentId;
-use autoopt_epoch::message::{Event, EventKind};
-use indicatif::{ProgressBar, ProgressStyle};
+use autoopt_epoch::message::{Event, EventKind, TrialKind};
+use autoopt_epoch::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{say, validate};
-use crate::fault::Fault;
+use super::validate;
+use crate::board::Board;
+use crate::fault::{Fault, Kind};
+use crate::show::{say, say_json_line};
+use crate::standing::{Standing, title, usable};
 use services::Services;
+use summary::Summary;
 
 /// Run an experiment to its end, everything in this process
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Interrupting it once stops the experiment and leaves the cluster as the experiment says; twice ends the process at once.
-The same command then goes on where it stopped.
+The same command then goes on where it stopped. Exit code 3 if it ends without a usable result. With --json one event a line,
+and at the end a line {\"experiment\": …}.
 
 Example:
   autoopt run examples/quadratic.toml
@@ -45,7 +49,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) async fn run(self) -> Result<(), Fault> {
+    pub(crate) async fn run(self, json: bool) -> Result<(), Fault> {
         let mut spec = validate::load(&self.file)?;
         spec.budget.trials = self.trials.unwrap_or(spec.budget.trials);
         spec.seed = self.seed.unwrap_or(spec.seed);
@@ -54,10 +58,11 @@ impl Run {
         let state = self.state.unwrap_or_else(|| PathBuf::from(".autoopt").join(&spec.name));
         let services = Services::start(&state, commands.as_deref(), &spec.name).await?;
         let mut events = services.handle.events();
-        let trials = spec.budget.trials;
         let experiment = match services.resumed {
             Some(id) => {
-                say(format_args!("going on with `{}` from `{}`", spec.name, state.display()));
+                if !json {
+                    say(format_args!("going on with `{}` from `{}`", spec.name, state.display()));
+                }
                 id
             }
             None => {
@@ -67,13 +72,13 @@ impl Run {
                 id
             }
         };
-        let progress = Progress::new(trials);
+        let mut progress = Progress { board: (!json).then(Board::new), closing: false };
         let mut interrupted = false;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) if event.experiment_id == Some(experiment) => {
-                        progress.tell(&event);
+                        progress.tell(&services.handle, experiment, &event).await?;
                         if event.kind == EventKind::ExperimentEnded {
                             break;
                         }
@@ -88,63 +93,81 @@ impl Run {
                             .next("run the same command again: it goes on, and restores at its end"));
                     }
                     interrupted = true;
+                    if !json {
+                        say("stopping: running epochs are given up, and the cluster is left as the experiment says");
+                    }
                     stop(&services.handle, experiment).await;
                 }
             }
         }
-        progress.bar.finish_and_clear();
-        let told = summary::summary(services.handle.store(), experiment).await;
+        progress.end();
+        let told = Summary::read(services.handle.store(), experiment).await;
         services.stop().await;
-        say(told?);
-        say(format_args!("everything is in `{}`", state.display()));
-        Ok(())
+        let summary = told?;
+        if json {
+            say_json_line(&serde_json::json!({ "experiment": summary.view }));
+        } else {
+            say(summary.text());
+            say(format_args!("everything is in `{}`", state.display()));
+        }
+        if usable(&summary.view) {
+            return Ok(());
+        }
+        Err(Fault::new(Kind::NoResult, format!("`{}` ended without a usable result", summary.view.name))
+            .next("see the reasons above; `autoopt validate` checks the file, not the programs"))
     }
 }
 
 async fn stop(handle: &Handle, experiment: ExperimentId) {
-    say("stopping: running epochs are given up, and the cluster is left as the experiment says");
     let control = Input::Control { experiment, control: Control::Cancel };
     if let Err(error) = handle.input(control).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "not stopped");
     }
 }
 
-/// A bar on a terminal; a line for each trial elsewhere.
+/// What is shown while it runs.
 struct Progress {
-    bar: ProgressBar,
-    terminal: bool,
+    /// Absent where programs read.
+    board: Option<Board>,
+    /// All trials have ended.
+    closing: bool,
 }
 
 impl Progress {
-    fn new(trials: u32) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = if terminal { ProgressBar::new(trials.into()) } else { ProgressBar::hidden() };
-        let template = "{bar:30} {pos}/{len} trials, {eta} left; {msg}";
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        Self { bar, terminal }
+    async fn tell(&mut self, handle: &Handle, experiment: ExperimentId, event: &Event) -> Result<(), Fault> {
+        let Some(board) = &mut self.board else {
+            say_json_line(event);
+            return Ok(());
+        };
+        board.tell(event);
+        if event.kind == EventKind::TrialEnded {
+            let summary = Summary::read(handle.store(), experiment).await?;
+            board.show(&Standing::of(&summary.view, Timestamp::now()));
+        }
+        self.closing |= event.kind == EventKind::ExperimentClosing;
+        if let Some(cluster) = &event.cluster {
+            board.cluster(cluster, &activity(event, self.closing));
+        }
+        Ok(())
     }
 
-    fn tell(&self, event: &Event) {
-        let ended = event.kind == EventKind::TrialEnded;
-        if ended && event.number.is_some_and(|n| n > 0) {
-            self.bar.inc(1);
+    fn end(&self) {
+        if let Some(board) = &self.board {
+            board.clear();
         }
-        let worth_a_line = ended
-            || matches!(
-                event.kind,
-                EventKind::StageFailed
-                    | EventKind::StageRetried
-                    | EventKind::ClusterPaused
-                    | EventKind::OptimizerSilent
-                    | EventKind::ExperimentStopping
-                    | EventKind::ExperimentEnded
-            );
-        if self.terminal {
-            self.bar.set_message(event.message.clone());
-        } else if worth_a_line {
-            say(&event.message);
-        }
+    }
+}
+
+/// What a cluster is at, by the last event about it.
+fn activity(event: &Event, closing: bool) -> String {
+    let kind = match event.number {
+        Some(0) if closing => TrialKind::Closing,
+        Some(0) => TrialKind::Baseline,
+        _ => TrialKind::Proposed,
+    };
+    match (event.number, event.stage) {
+        (Some(number), Some(stage)) => format!("{}, {stage}", title(kind, number)),
+        (Some(number), None) => title(kind, number),
+        (None, _) => "-".into(),
     }
 }

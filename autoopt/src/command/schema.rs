@@ -2,8 +2,8 @@
 
 use autoopt_epoch::message::schema;
 
-use super::say;
 use crate::fault::{Fault, Kind};
+use crate::show::say;
 
 /// Print the JSON Schema of an experiment file or a message
 #[derive(Debug, clap::Args)]

@@ -2,34 +2,42 @@
 
 use std::path::PathBuf;
 
-use super::say;
+use super::watch;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
+use crate::show::{plain, say, say_json};
 
 /// Hand an experiment to the coordinator
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  autoopt submit experiment.toml && autoopt events\n")]
+#[command(
+    after_help = "Examples:\n  autoopt submit experiment.toml\n  autoopt submit experiment.toml --watch\n"
+)]
 pub(crate) struct Submit {
     /// The experiment file
     file: PathBuf,
-    /// Print the coordinator's answer as JSON
+    /// Follow it to its end, as `autoopt watch` does
     #[arg(long)]
-    json: bool,
+    watch: bool,
 }
 
 impl Submit {
-    pub(crate) async fn run(self, client: &Client) -> Result<(), Fault> {
+    pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
         let file = self.file.display();
         let text = std::fs::read_to_string(&self.file)
             .map_err(|e| Fault::new(Kind::Input, format!("cannot read `{file}`")).because(e))?;
         // the coordinator checks what the file says; here it only has to be TOML
         let spec: serde_json::Value = toml::from_str(&text)
             .map_err(|e| Fault::new(Kind::Input, format!("`{file}` is not TOML")).because(e))?;
-        let answer = client.post("/v1/experiments", Some(&spec)).await?;
-        if self.json {
-            say(answer);
+        let detail = client.submit(&spec).await?;
+        if self.watch {
+            // a new experiment's log is short: from its very beginning
+            return watch::watch(client, detail, Some(0), json).await;
+        }
+        if json {
+            say_json(&detail);
         } else {
-            say(format_args!("`{file}`: submitted; follow it with `autoopt events`"));
+            let name = plain(&detail.summary.name);
+            say(format_args!("`{name}`: submitted; follow it with `autoopt watch {name}`"));
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use autoopt_epoch::experiment::{self, ExperimentSpec};
 
-use super::say;
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
+use crate::show::{say, say_json};
 
 /// Check an experiment file, and say everything that is wrong with it
 #[derive(Debug, clap::Args)]
@@ -16,8 +16,13 @@ pub(crate) struct Validate {
 }
 
 impl Validate {
-    pub(crate) fn run(self) -> Result<(), Fault> {
+    pub(crate) fn run(self, json: bool) -> Result<(), Fault> {
         let spec = load(&self.file)?;
+        if json {
+            // with everything that the file leaves out
+            say_json(&spec);
+            return Ok(());
+        }
         say(format_args!(
             "`{}`: `{}` is valid: {} parameters, {} trials on {}",
             self.file.display(),
@@ -32,5 +37,5 @@ impl Validate {
 
 /// The experiment in `file`; the fault shows each mistake at its line.
 pub(crate) fn load(file: &Path) -> Result<ExperimentSpec, Fault> {
-    experiment::load(file).map_err(|diagnostics| Fault::new(Kind::Input, diagnostics.to_string()))
+    experiment::load(file).map_err(Fault::in_file)
 }

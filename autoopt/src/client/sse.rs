@@ -5,8 +5,8 @@
 pub(crate) struct Record {
     /// For `Last-Event-ID` when the stream is taken up again.
     pub(crate) id: Option<String>,
-    /// Lines of `data`, joined.
-    pub(crate) data: String,
+    /// Lines of `data`, joined; a record may do without.
+    pub(crate) data: Option<String>,
 }
 
 /// Takes pieces in, gives whole records out. Format: WHATWG HTML, section 9.2.6.
@@ -14,7 +14,6 @@ pub(crate) struct Record {
 pub(crate) struct Reader {
     line: Vec<u8>,
     record: Record,
-    any_data: bool,
 }
 
 impl Reader {
@@ -36,19 +35,19 @@ impl Reader {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() {
             let record = std::mem::take(&mut self.record);
-            return std::mem::take(&mut self.any_data).then_some(record);
+            return (record != Record::default()).then_some(record);
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "id" => self.record.id = Some(value.to_owned()),
-            "data" => {
-                if self.any_data {
-                    self.record.data.push('\n');
+            "data" => match &mut self.record.data {
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(value);
                 }
-                self.record.data.push_str(value);
-                self.any_data = true;
-            }
+                none => *none = Some(value.to_owned()),
+            },
             // comments (keep-alive) and fields that are not used here
             _ => {}
         }
@@ -62,14 +61,14 @@ mod tests {
 
     #[test]
     fn records_do_not_depend_on_where_the_bytes_are_cut() {
-        let stream =
-            ": keep-alive\n\nid: 7\ndata: {\"a\":\ndata: 1}\n\nid: 8\r\ndata: é\r\n\r\ndata: unfinished\n";
+        let stream = ": keep-alive\n\nid: 6\n\nid: 7\ndata: {\"a\":\ndata: 1}\n\nid: 8\r\ndata: é\r\n\r\ndata: unfinished\n";
         let whole = Reader::default().take(stream.as_bytes());
         assert_eq!(
             whole,
             [
-                Record { id: Some("7".into()), data: "{\"a\":\n1}".into() },
-                Record { id: Some("8".into()), data: "é".into() },
+                Record { id: Some("6".into()), data: None },
+                Record { id: Some("7".into()), data: Some("{\"a\":\n1}".into()) },
+                Record { id: Some("8".into()), data: Some("é".into()) },
             ]
         );
         let mut reader = Reader::default();

@@ -1,0 +1,172 @@
+//! `autoopt status`.
+
+use autoopt_coordinator::api::view::{ClusterView, ExperimentDetail, ExperimentSummary, HealthStatus};
+use autoopt_coordinator::machine::Phase;
+use autoopt_epoch::space::Parameters;
+use autoopt_epoch::time::Timestamp;
+
+use super::clusters::state;
+use super::reference;
+use crate::client::Client;
+use crate::fault::{Fault, Kind};
+use crate::show::{Tone, ago, cell, change, figure, lines, plain, say, say_json, spell, table};
+use crate::standing::{Standing, activity};
+
+/// Show how everything, or one experiment, stands
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  autoopt status
+  autoopt status mariadb-oltp
+  autoopt status mariadb-oltp --json | jq .best.parameters
+")]
+pub(crate) struct Status {
+    /// Name (the newest of that name) or id; without it, the coordinator, open experiments and clusters
+    #[arg(value_parser = reference)]
+    experiment: Option<String>,
+}
+
+impl Status {
+    pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
+        match self.experiment {
+            Some(experiment) => one(client, &experiment, json).await,
+            None => all(client, json).await,
+        }
+    }
+}
+
+async fn one(client: &Client, experiment: &str, json: bool) -> Result<(), Fault> {
+    let detail = client.experiment(experiment).await?;
+    if json {
+        say_json(&detail);
+    } else {
+        let found = client.found(&detail).await?;
+        say(describe(&detail, found.as_ref(), Timestamp::now()));
+    }
+    Ok(())
+}
+
+/// An experiment for people; `found` are the values that were in force before.
+pub(crate) fn describe(detail: &ExperimentDetail, found: Option<&Parameters>, now: Timestamp) -> String {
+    let e = &detail.summary;
+    let standing = Standing::of(e, now);
+    let phase = Tone::of_phase(e.phase).paint(super::phase(e.phase));
+    let mut text = format!("{}: {phase}", plain(&e.name));
+    if let Some(reason) = &e.reason {
+        text.push_str(&format!(": {}", lines(reason)));
+    }
+    let counts: Vec<String> = e.outcomes.iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
+    let counts = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
+    text.push_str(&format!("\n  trials     {} of {}{counts}", standing.done, standing.total));
+    match e.phase {
+        Phase::Running if standing.left.is_some() => text.push_str(&format!(", {}", standing.time())),
+        Phase::Ended => {
+            let took = e.ended.unwrap_or(now).since(e.started);
+            text.push_str(&format!(", took {}", spell(took)));
+        }
+        _ => {}
+    }
+    text.push_str(&format!("\n  baseline   {}", baseline(e)));
+    text.push_str(&format!("\n  best       {}", best(e)));
+    text.push_str(&format!("\n  started    {} ({})", e.started, ago(now, e.started)));
+    text.push_str(&format!("\n  id         {}", e.id));
+    for epoch in &detail.running {
+        text.push_str(&format!("\n  {}: {}", plain(&epoch.cluster), plain(&activity(epoch, now))));
+    }
+    if let Some(values) = values(detail, found) {
+        text.push_str(&format!("\n\n{values}"));
+    }
+    text
+}
+
+fn baseline(e: &ExperimentSummary) -> String {
+    let values: Vec<String> = match e.clusters.as_slice() {
+        [_] => e.baseline.values().map(|value| figure(*value)).collect(),
+        _ => {
+            e.baseline.iter().map(|(name, value)| format!("{} on {}", figure(*value), plain(name))).collect()
+        }
+    };
+    if values.is_empty() { "not measured".into() } else { values.join(", ") }
+}
+
+fn best(e: &ExperimentSummary) -> String {
+    match (&e.best, e.gain) {
+        (None, _) => "none".into(),
+        (Some(best), _) if best.number == 0 => "nothing beat the baseline".into(),
+        (Some(best), gain) => {
+            let gain = gain.map(|gain| format!(", {}", Tone::Good.paint(&change(gain)))).unwrap_or_default();
+            let n = best.number;
+            format!(
+                "{} by trial {n}{gain}; one measurement of each, not yet confirmed",
+                figure(best.objective)
+            )
+        }
+    }
+}
+
+/// The best values beside those that were found.
+fn values(detail: &ExperimentDetail, found: Option<&Parameters>) -> Option<String> {
+    let best = detail.summary.best.as_ref().filter(|best| best.number > 0)?;
+    let mut shown = table(&["parameter", "found", "best", "unit"]);
+    for parameter in &detail.spec.parameters {
+        let of = |values: Option<&Parameters>| {
+            values.and_then(|v| v.get(&parameter.name)).map(ToString::to_string).unwrap_or_default()
+        };
+        let (before, after) = (of(found), of(Some(&best.parameters)));
+        let tone = if before == after { Tone::Usual } else { Tone::Good };
+        let unit = parameter.unit.as_deref().unwrap_or_default();
+        shown.add_row([cell(&parameter.name), cell(&before), tone.cell(&after), cell(unit)]);
+    }
+    Some(shown.trim_fmt())
+}
+
+async fn all(client: &Client, json: bool) -> Result<(), Fault> {
+    let health = client.health().await?;
+    let mut open = client.experiments().await?.experiments;
+    open.retain(|e| e.phase != Phase::Ended);
+    let clusters = client.clusters().await?;
+    if json {
+        say_json(&serde_json::json!({"health": health, "experiments": open, "clusters": clusters}));
+    } else {
+        say(format_args!("coordinator {} at {}", plain(&health.version), client.server()));
+        for (name, part) in [("bus", &health.bus), ("store", &health.store), ("relay", &health.relay)] {
+            if let Some(reason) = &part.reason {
+                say(format_args!("  {name}: {}", Tone::Bad.paint(reason)));
+            }
+        }
+        say("\nexperiments");
+        experiments(&open);
+        say("\nclusters");
+        on_clusters(&clusters, &open);
+    }
+    if health.status == HealthStatus::Down {
+        return Err(Fault::new(Kind::Failed, "the coordinator waits for something that is not there")
+            .next("`autoopt doctor` says what"));
+    }
+    Ok(())
+}
+
+fn experiments(open: &[ExperimentSummary]) {
+    if open.is_empty() {
+        say("  none is open");
+    }
+    let now = Timestamp::now();
+    for e in open {
+        let standing = Standing::of(e, now);
+        let phase = Tone::of_phase(e.phase).paint(super::phase(e.phase));
+        let name = plain(&e.name);
+        say(format_args!("  {name}  {phase}  {}/{}  {}", standing.done, standing.total, standing.best()));
+    }
+}
+
+fn on_clusters(clusters: &[ClusterView], open: &[ExperimentSummary]) {
+    if clusters.is_empty() {
+        say("  none was used yet");
+    }
+    for cluster in clusters {
+        let holder = open.iter().find(|e| Some(e.id) == cluster.experiment_id);
+        let work = holder.map(|e| format!(", runs {}", plain(&e.name))).unwrap_or_default();
+        let (tone, text) = state(cluster, Timestamp::now());
+        say(format_args!("  {}  {}{work}", plain(&cluster.name), tone.paint(&text)));
+    }
+}

@@ -1,0 +1,136 @@
+//! How an experiment stands: what is done, the best so far, the time left.
+
+use std::time::Duration;
+
+use autoopt_coordinator::api::view::{EpochPhase, EpochView, ExperimentSummary};
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::message::TrialKind;
+use autoopt_epoch::time::Timestamp;
+
+use crate::show::{change, figure, spell};
+
+/// Of an open or an ended experiment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Standing {
+    /// Ended trials beside the baselines.
+    pub(crate) done: u32,
+    /// The budget.
+    pub(crate) total: u32,
+    /// Number and objective.
+    pub(crate) best: Option<(u32, f64)>,
+    /// Mean over the clusters.
+    pub(crate) baseline: Option<f64>,
+    /// By how much the best is better, as a part of the baseline.
+    pub(crate) gain: Option<f64>,
+    /// About how long it takes from now on.
+    pub(crate) left: Option<Duration>,
+}
+
+impl Standing {
+    pub(crate) fn of(summary: &ExperimentSummary, now: Timestamp) -> Self {
+        let done = summary.outcomes.values().sum();
+        let values = &summary.baseline;
+        let baseline = (!values.is_empty()).then(|| values.values().sum::<f64>() / values.len() as f64);
+        let wall = summary.budget.wall_time.map(|wall| summary.started.after(wall.0).since(now));
+        Self {
+            done,
+            total: summary.budget.trials,
+            best: summary.best.as_ref().map(|best| (best.number, best.objective)),
+            baseline,
+            gain: summary.gain,
+            left: left(done, summary.budget.trials, now.since(summary.started), wall),
+        }
+    }
+
+    /// The best so far, in words.
+    pub(crate) fn best(&self) -> String {
+        match (self.best, self.gain, self.baseline) {
+            (None, ..) => "nothing measured yet".into(),
+            (Some((0, objective)), ..) => format!("best so far: the baseline, {}", figure(objective)),
+            (Some((number, objective)), Some(gain), _) => {
+                format!("best so far: trial {number}, {} ({})", figure(objective), change(gain))
+            }
+            (Some((number, objective)), None, _) => {
+                format!("best so far: trial {number}, {}", figure(objective))
+            }
+        }
+    }
+
+    /// The time left, in words; empty while nobody can know.
+    pub(crate) fn time(&self) -> String {
+        self.left.map(|left| format!("about {} left", spell(left))).unwrap_or_default()
+    }
+}
+
+/// By the pace so far; no longer than until the wall time is over.
+fn left(done: u32, total: u32, elapsed: Duration, wall: Option<Duration>) -> Option<Duration> {
+    let pace = (done > 0).then(|| elapsed.mul_f64(f64::from(total.saturating_sub(done)) / f64::from(done)));
+    match (pace, wall) {
+        (Some(pace), Some(wall)) => Some(pace.min(wall)),
+        (pace, wall) => pace.or(wall),
+    }
+}
+
+/// Whether anything was learned that can be used: a trial beside the baselines was measured, and a best one is known.
+pub(crate) fn usable(summary: &ExperimentSummary) -> bool {
+    summary.best.is_some() && summary.outcomes.get(&Outcome::Measured).is_some_and(|n| *n > 0)
+}
+
+/// How a trial is called.
+pub(crate) fn title(kind: TrialKind, number: u32) -> String {
+    match kind {
+        TrialKind::Baseline => "baseline".into(),
+        TrialKind::Closing => "closing".into(),
+        TrialKind::Proposed | TrialKind::Manual => format!("trial {number}"),
+    }
+}
+
+/// What an open epoch is at.
+pub(crate) fn activity(epoch: &EpochView, now: Timestamp) -> String {
+    let mut text = title(epoch.kind, epoch.number);
+    if let (Some(stage), Some(action)) = (epoch.stage, epoch.action) {
+        let step = epoch.step + 1;
+        text.push_str(&format!(", {stage} {} (step {step} of {})", action.as_str(), epoch.steps));
+    }
+    let since = spell(now.since(epoch.since));
+    match (epoch.state, &epoch.worker, epoch.until) {
+        (EpochPhase::Handed, ..) => text.push_str(&format!(", waits for a worker since {since}")),
+        (EpochPhase::Leased, Some(worker), _) => text.push_str(&format!(", {since} at worker {worker}")),
+        (EpochPhase::BackingOff, _, Some(until)) => {
+            text.push_str(&format!(", tried again in {}", spell(until.since(now))));
+        }
+        _ => text.push_str(&format!(", {since}")),
+    }
+    if epoch.attempt > 1 {
+        text.push_str(&format!(", attempt {}", epoch.attempt));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(n: u64) -> Duration {
+        Duration::from_secs(60 * n)
+    }
+
+    #[test]
+    fn the_time_left_follows_the_pace_within_the_wall_time() {
+        assert_eq!(left(0, 10, minutes(5), None), None);
+        assert_eq!(left(0, 10, minutes(5), Some(minutes(9))), Some(minutes(9)));
+        assert_eq!(left(5, 10, minutes(5), None), Some(minutes(5)));
+        assert_eq!(left(5, 10, minutes(5), Some(minutes(2))), Some(minutes(2)));
+        assert_eq!(left(12, 10, minutes(5), None), Some(minutes(0)));
+    }
+
+    #[test]
+    fn the_best_is_told_with_its_gain() {
+        let mut standing = Standing { best: Some((7, 1.5)), gain: Some(0.25), ..Standing::default() };
+        assert_eq!(standing.best(), "best so far: trial 7, 1.5 (+25.0 %)");
+        standing.best = Some((0, 1.2));
+        assert_eq!(standing.best(), "best so far: the baseline, 1.2");
+        standing.best = None;
+        assert_eq!(standing.best(), "nothing measured yet");
+    }
+}
