@@ -47,6 +47,7 @@ fn autoopt(arguments: &[&str]) -> Output {
         .args(arguments)
         .env_remove("AUTOOPT_SERVER")
         .env_remove("AUTOOPT_TOKEN_FILE")
+        .env_remove("AUTOOPT_CONFIG")
         .output()
         .unwrap()
 }
@@ -115,6 +116,60 @@ fn a_file_that_is_not_toml_is_refused_before_anything_is_sent() {
 #[test]
 fn wrong_usage_is_told_from_failure() {
     assert_eq!(autoopt(&["paus", "x"]).status.code(), Some(2));
+}
+
+#[test]
+fn without_a_command_the_first_steps_are_told() {
+    let output = autoopt(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for step in ["autoopt init", "autoopt run", "autoopt doctor", "autoopt submit"] {
+        assert!(text.contains(step), "{text}");
+    }
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let help = String::from_utf8(autoopt(&["--help"]).stdout).unwrap();
+    let page = include_str!("../../docs/cli.md");
+    for code in ["0", "1", "2", "3", "65", "66", "69", "77", "130"] {
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(&format!("{code}  "))),
+            "{code}: {help}"
+        );
+        assert!(page.contains(&format!("| {code} |")), "{code}");
+    }
+}
+
+#[test]
+fn with_json_a_mistake_in_a_file_has_its_place() {
+    let experiment = file("misspelt.toml", "name = \"x\"\nbudgt = 3\n");
+    let output = autoopt(&["validate", experiment.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(65));
+    let error: serde_json::Value = serde_json::from_str(&stderr(&output)).unwrap();
+    let problems = error["error"]["problems"].as_array().unwrap();
+    assert!(problems.iter().any(|problem| problem["line"] == 2 && problem["path"] == "budgt"), "{error}");
+}
+
+#[test]
+fn a_name_that_means_another_address_is_wrong_usage() {
+    for name in ["", ".", ".."] {
+        assert_eq!(
+            autoopt(&["pause", name, "--server", "http://127.0.0.1:1"]).status.code(),
+            Some(2),
+            "{name}"
+        );
+    }
+    assert_eq!(autoopt(&["list", "--server", "127.0.0.1:7771"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_a_coordinator_says_cannot_drive_the_terminal() {
+    let (address, _) =
+        server("409 Conflict", r#"{"error": {"code": "conflict", "message": "it is \u001b[2J closing"}}"#);
+    let output = autoopt(&["pause", "x", "--server", &address]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "error: it is \\u{1b}[2J closing\n");
 }
 
 #[test]
