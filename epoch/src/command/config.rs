@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::command::openstack::OpenStack;
 use crate::failure::FailureKind;
 use crate::time::Period;
 
@@ -129,4 +130,7 @@ pub struct Commands {
     pub bench: Section<BenchCommand>,
     #[serde(default)]
     pub collect: Section<CollectCommand>,
+    /// Not commands, but of the same file: the clouds that the workers serve.
+    #[serde(default)]
+    pub openstack: OpenStack,
 }

@@ -28,6 +28,7 @@ impl Commands {
             program.check().map_err(|reason| invalid(format!("{place}: {reason}")))?;
             program.resolve(directory);
         }
+        commands.openstack.resolve(directory);
         Ok(commands)
     }
 
@@ -37,6 +38,11 @@ impl Commands {
             return Err(with_hint(format!("unknown section `{unknown}`"), hint));
         }
         let mut commands = Self::default();
+        if let Some(section) = table.remove("openstack") {
+            commands.openstack = section
+                .try_into()
+                .map_err(|error: toml::de::Error| format!("openstack: {}", error.to_string().trim()))?;
+        }
         for stage in STAGES {
             let Some(section) = table.remove(stage) else { continue };
             let toml::Value::Table(mut section) = section else {
@@ -77,6 +83,10 @@ impl Commands {
         }
         for (name, command) in &mut self.collect.command {
             all.push((format!("collect.command.{name}.run"), &mut command.run));
+        }
+        for (name, cluster) in &mut self.openstack.cluster {
+            let restarts = cluster.scheduler.iter_mut().map(|scheduler| &mut scheduler.restart);
+            all.extend(restarts.map(|p| (format!("openstack.cluster.{name}.scheduler.restart"), p)));
         }
         all
     }

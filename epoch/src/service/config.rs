@@ -11,8 +11,20 @@ use crate::bus::{Bus, BusError};
 use crate::time::Period;
 
 /// The sections of the common file. A service skips those that it does not read.
-pub const SECTIONS: [&str; 11] =
-    ["bus", "log", "store", "api", "coordinator", "worker", "apply", "load", "bench", "collect", "optimizer"];
+pub const SECTIONS: [&str; 12] = [
+    "bus",
+    "log",
+    "store",
+    "api",
+    "coordinator",
+    "worker",
+    "apply",
+    "load",
+    "bench",
+    "collect",
+    "openstack",
+    "optimizer",
+];
 /// Where the file is, if no `--config` says so. It has no `__`, so it is not taken for a setting.
 pub const PATH_VARIABLE: &str = "AUTOOPT_CONFIG";
 const PREFIX: &str = "AUTOOPT";

@@ -1,0 +1,27 @@
+//! The OpenStack client of the stages.
+//!
+//! [`Cloud`] is a login to one cloud, with a method for each thing that the stages do there and types of its own; what it is
+//! built on (the crate `osauth`: credentials, tokens, the service catalogue) is seen in `session` and `call` alone.
+//! Credentials come from clouds.yaml or `OS_*` variables and are never shown.
+
+mod aggregates;
+mod call;
+mod error;
+mod groups;
+mod hosts;
+mod names;
+mod placement;
+mod ports;
+mod servers;
+mod session;
+mod stacks;
+
+pub use aggregates::Aggregate;
+pub use error::{Error, ErrorKind};
+pub use groups::ServerGroup;
+pub use hosts::{ComputeService, Hypervisor, Limits};
+pub use placement::{Inventory, Provider, Resources};
+pub use ports::{Port, Volume};
+pub use servers::{Address, Fault, MAX_USER_DATA, NewServer, Server};
+pub use session::Cloud;
+pub use stacks::{NewStack, Stack, StackEvent, StackResource};

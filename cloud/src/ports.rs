@@ -1,0 +1,54 @@
+//! Ports, and volumes where the cloud has them.
+
+use serde::Deserialize;
+
+use crate::Cloud;
+use crate::call::{Call, Service};
+use crate::error::{Error, ErrorKind};
+use crate::servers::gone_is_fine;
+
+/// A port, as <https://docs.openstack.org/api-ref/network/v2/#ports> shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Port {
+    pub id: String,
+    /// The server it belongs to, if any.
+    #[serde(default)]
+    pub device_id: String,
+    /// `compute:ZONE` for servers.
+    #[serde(default)]
+    pub device_owner: String,
+}
+
+/// A volume.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Volume {
+    pub id: String,
+}
+
+const FIELDS: [(&str, &str); 3] = [("fields", "id"), ("fields", "device_id"), ("fields", "device_owner")];
+
+impl Cloud {
+    /// The ports of servers that this login may see.
+    pub async fn server_ports(&self) -> Result<Vec<Port>, Error> {
+        let all: Vec<Port> = self.list(Service::Network, &["ports"], "ports", &FIELDS).await?;
+        Ok(all.into_iter().filter(|port| port.device_owner.starts_with("compute:")).collect())
+    }
+
+    /// The ports of one device, whoever owns them.
+    pub async fn ports_of(&self, device: &str) -> Result<Vec<Port>, Error> {
+        self.list(Service::Network, &["ports"], "ports", &[("device_id", device)]).await
+    }
+
+    /// Deletes a port. One that is gone is fine.
+    pub async fn delete_port(&self, id: &str) -> Result<(), Error> {
+        gone_is_fine(self.call(&Call::delete(Service::Network, &["ports", id])).await)
+    }
+
+    /// The project's volumes; none where there is no volume service.
+    pub async fn volumes(&self) -> Result<Vec<Volume>, Error> {
+        match self.list(Service::Volume, &["volumes"], "volumes", &[]).await {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the workers of a host know of the OpenStack clouds they serve.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::command::config::Program;
+use crate::time::Period;
+
+/// The section `[openstack]`. No secret stands in it: they are in clouds.yaml or in `OS_*` variables.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenStack {
+    /// Where templates and user data that an experiment names are; by default the directory of this file.
+    pub files: Option<PathBuf>,
+    /// By the name that experiments use.
+    pub cluster: BTreeMap<String, Cluster>,
+}
+
+impl OpenStack {
+    /// Relative paths are taken from the file's directory.
+    pub(super) fn resolve(&mut self, directory: &Path) {
+        self.files = Some(directory.join(self.files.take().unwrap_or_default()));
+        for cluster in self.cluster.values_mut() {
+            cluster.clouds_file = cluster.clouds_file.take().map(|path| directory.join(path));
+        }
+    }
+}
+
+/// A cluster: how to reach it, and what in it may be changed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// An entry of clouds.yaml; if absent, `OS_*` variables say who we are.
+    pub cloud: Option<String>,
+    /// clouds.yaml, if it is in none of its usual places.
+    pub clouds_file: Option<PathBuf>,
+    /// How long one call may take.
+    pub timeout: Period,
+    /// How often a call that can be repeated is made.
+    pub attempts: u32,
+    /// The host aggregate whose metadata may be set; it holds the hosts under test.
+    pub aggregate: Option<String>,
+    /// Every nova-scheduler.
+    pub scheduler: Vec<Scheduler>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            cloud: None,
+            clouds_file: None,
+            timeout: Period::seconds(30),
+            attempts: 5,
+            aggregate: None,
+            scheduler: Vec::new(),
+        }
+    }
+}
+
+/// One nova-scheduler.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduler {
+    /// `user@host`; if absent, it is on the worker's host.
+    #[serde(default)]
+    pub ssh: Option<String>,
+    /// The file to write, ending in `.conf`, in a directory that the scheduler reads after its other files.
+    pub snippet: PathBuf,
+    /// The scheduler's own files in its order, on its host: what they say is in force where nothing else is set.
+    #[serde(default)]
+    pub config: Vec<PathBuf>,
+    /// Restarts the scheduler and returns when the old process is gone.
+    pub restart: Program,
+}
