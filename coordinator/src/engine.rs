@@ -5,6 +5,7 @@ mod batch;
 mod relay;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use autoopt_epoch::bus::topology::Subscription;
@@ -16,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{Input, World};
+use crate::metrics::Metrics;
 use crate::store::{Committed, Store, StoreError};
 use batch::{Prepared, Work};
 
@@ -58,6 +60,7 @@ pub struct Handle {
     wishes: mpsc::Sender<Wish>,
     events: broadcast::Sender<Event>,
     store: Store,
+    metrics: Arc<Metrics>,
 }
 
 impl Handle {
@@ -77,6 +80,11 @@ impl Handle {
     pub const fn store(&self) -> &Store {
         &self.store
     }
+
+    /// What has been counted since the start.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
 }
 
 /// The engine before it runs.
@@ -91,6 +99,7 @@ pub struct Engine {
     relay: relay::Relay,
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
+    metrics: Arc<Metrics>,
 }
 
 impl Engine {
@@ -101,7 +110,9 @@ impl Engine {
         let world = World::restore(store.load().await?, Timestamp::now());
         let relay = relay::Relay::start(bus.clone());
         relay.publish(store.outbox().await?);
-        let handle = Handle { wishes, events: events.clone(), store: store.clone() };
+        let metrics = Arc::new(Metrics::default());
+        let handle =
+            Handle { wishes, events: events.clone(), store: store.clone(), metrics: Arc::clone(&metrics) };
         let engine = Self {
             store,
             bus,
@@ -111,6 +122,7 @@ impl Engine {
             artifacts: HashMap::new(),
             relay,
             sent: Vec::new(),
+            metrics,
         };
         Ok((engine, handle))
     }
@@ -198,6 +210,8 @@ impl Engine {
             }
         };
         self.sent.clear();
+        self.metrics.count(&prepared.batch);
+        self.metrics.look(&self.world, prepared.batch.at);
         let seqs = committed.outbox_seqs.into_iter();
         self.relay.publish(seqs.zip(prepared.batch.outbox).collect());
         for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {

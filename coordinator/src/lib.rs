@@ -6,4 +6,5 @@
 pub mod api;
 pub mod engine;
 pub mod machine;
+pub mod metrics;
 pub mod store;

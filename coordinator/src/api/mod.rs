@@ -1,3 +1,104 @@
-//! The HTTP API.
+//! The HTTP API: what people and pages see of the coordinator, and how they tell it what they want.
+//!
+//! It reads from the store and hands wishes to the engine; it decides nothing. One file for each resource. The document
+//! that describes it (`/openapi.json`) is made from the same types and kept in `coordinator/openapi.json`.
 
+mod auth;
+mod clusters;
+mod epochs;
+mod error;
+mod events;
+mod experiments;
+mod extract;
+mod health;
+mod metrics;
+mod openapi;
+mod render;
+mod serve;
+mod settings;
+mod trials;
 pub mod view;
+
+use std::sync::{Arc, OnceLock};
+
+use aide::axum::ApiRouter;
+use autoopt_epoch::bus::Bus;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Handle;
+use crate::store::Store;
+use error::ApiError;
+
+pub use openapi::document;
+pub use serve::{listen, serve};
+pub use settings::ApiSettings;
+
+/// The largest request, in bytes.
+const MAX_REQUEST: usize = 2 * 1024 * 1024;
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    store: Store,
+    bus: Bus,
+    /// Absent while another coordinator has the store.
+    engine: Arc<OnceLock<Handle>>,
+    token: Option<Arc<str>>,
+    stopping: CancellationToken,
+}
+
+impl Api {
+    /// An API that only reads, until [`Api::lead`].
+    pub fn new(store: Store, bus: Bus, token: Option<String>, stopping: CancellationToken) -> Self {
+        Self { store, bus, engine: Arc::default(), token: token.map(Arc::from), stopping }
+    }
+
+    /// From now on wishes go to this engine.
+    pub fn lead(&self, engine: Handle) {
+        // a coordinator leads once in its life
+        let _ = self.engine.set(engine);
+    }
+
+    fn engine(&self) -> Result<&Handle, ApiError> {
+        self.engine.get().ok_or_else(|| {
+            ApiError::unavailable("this coordinator stands by; another one has the store, and takes this")
+        })
+    }
+
+    /// Everything, at its address.
+    pub fn router(self) -> Router {
+        let mut document = openapi::about();
+        let router = documented().finish_api_with(&mut document, openapi::common);
+        let check = axum::middleware::from_fn_with_state(self.clone(), auth::check);
+        router
+            .merge(openapi::route(document))
+            .merge(metrics::route())
+            .layer(check)
+            // a load balancer that asks after it has no token, and learns nothing
+            .merge(health::route())
+            .fallback(no_such_place)
+            .method_not_allowed_fallback(no_such_method)
+            .layer(DefaultBodyLimit::max(MAX_REQUEST))
+            .layer(tower_http::trace::TraceLayer::new_for_http())
+            .with_state(self)
+    }
+}
+
+fn documented() -> ApiRouter<Api> {
+    ApiRouter::new()
+        .merge(experiments::routes())
+        .merge(trials::routes())
+        .merge(epochs::routes())
+        .merge(events::routes())
+        .merge(clusters::routes())
+}
+
+async fn no_such_place(uri: axum::http::Uri) -> ApiError {
+    ApiError::not_found(format!("there is nothing at `{}`; `/openapi.json` lists what there is", uri.path()))
+}
+
+async fn no_such_method() -> ApiError {
+    ApiError::no_such_method()
+}

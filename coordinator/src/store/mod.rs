@@ -8,6 +8,7 @@ mod commit;
 mod entity;
 mod load;
 mod migration;
+mod overview;
 mod query;
 mod rows;
 

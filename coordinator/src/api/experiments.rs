@@ -1,0 +1,115 @@
+//! `/v1/experiments`
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use autoopt_epoch::experiment::{ExperimentSpec, parse_json};
+use autoopt_epoch::id::ExperimentId;
+use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::extract::{Json, Path};
+use super::view::{ExperimentDetail, ExperimentList};
+use super::{Api, render};
+use crate::machine::{Control, Experiment, Input};
+
+pub(super) fn routes() -> ApiRouter<Api> {
+    let control = |path: &str, summary: &'static str, control: Control| {
+        let handler = move |State(api): State<Api>, Path(path): Path<ExperimentPath>| async move {
+            wish(&api, &path.experiment, control).await
+        };
+        ApiRouter::new().api_route(path, post_with(handler, move |op| op.summary(summary)))
+    };
+    ApiRouter::new()
+        .api_route(
+            "/v1/experiments",
+            get_with(list, |op| op.summary("Every experiment, the newest first")).post_with(submit, |op| {
+                op.summary("Begin an experiment").input::<axum::Json<ExperimentSpec>>()
+            }),
+        )
+        .api_route("/v1/experiments/{experiment}", get_with(show, |op| op.summary("One experiment")))
+        .merge(control("/v1/experiments/{experiment}/pause", "Begin no new epoch", Control::Pause))
+        .merge(control("/v1/experiments/{experiment}/resume", "Go on after a pause", Control::Resume))
+        .merge(control(
+            "/v1/experiments/{experiment}/stop",
+            "Begin no new trial, let running ones end, then leave the clusters as the experiment says",
+            Control::Stop,
+        ))
+        .merge(control(
+            "/v1/experiments/{experiment}/cancel",
+            "Abandon everything at once, then leave the clusters as the experiment says",
+            Control::Cancel,
+        ))
+}
+
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct ExperimentPath {
+    /// Its name (the newest of that name) or its id.
+    pub(super) experiment: String,
+}
+
+/// The experiment that is meant.
+pub(super) async fn find(api: &Api, named: &str) -> Result<Experiment, ApiError> {
+    let by_id = match named.parse() {
+        Ok(id) => api.store.experiment(id).await?,
+        Err(_) => None,
+    };
+    let found = match by_id {
+        Some(found) => Some(found),
+        None => api.store.experiment_named(named).await?,
+    };
+    found.ok_or_else(|| {
+        ApiError::not_found(format!("no experiment is called `{named}`, and none has this id"))
+    })
+}
+
+async fn list(State(api): State<Api>) -> Result<Json<ExperimentList>, ApiError> {
+    let baselines = api.store.baselines(None).await?;
+    let mut experiments = Vec::new();
+    for e in api.store.experiments().await?.iter().rev() {
+        let own = baselines.get(&e.id).map(Vec::as_slice).unwrap_or_default();
+        experiments.push(render::experiment(e, own));
+    }
+    Ok(Json(ExperimentList { experiments }))
+}
+
+async fn show(
+    State(api): State<Api>,
+    Path(path): Path<ExperimentPath>,
+) -> Result<Json<ExperimentDetail>, ApiError> {
+    let found = find(&api, &path.experiment).await?;
+    Ok(Json(detail(&api, &found).await?))
+}
+
+async fn submit(
+    State(api): State<Api>,
+    Json(body): Json<serde_json::Value>,
+) -> Result<(StatusCode, Json<ExperimentDetail>), ApiError> {
+    let spec = parse_json(&body)
+        .map_err(|problems| ApiError::invalid("this is no experiment that can be run", problems))?;
+    let id = ExperimentId::fresh();
+    api.engine()?.input(Input::Submit { id, spec: Arc::new(spec) }).await?;
+    let found = find(&api, &id.to_string()).await?;
+    Ok((StatusCode::CREATED, Json(detail(&api, &found).await?)))
+}
+
+async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<ExperimentDetail>, ApiError> {
+    let id = find(api, named).await?.id;
+    api.engine()?.input(Input::Control { experiment: id, control }).await?;
+    let found = find(api, &id.to_string()).await?;
+    Ok(Json(detail(api, &found).await?))
+}
+
+async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError> {
+    let mut baselines = api.store.baselines(Some(e.id)).await?;
+    let running = api.store.open_epochs(e.id).await?;
+    Ok(ExperimentDetail {
+        summary: render::experiment(e, &baselines.remove(&e.id).unwrap_or_default()),
+        running: running.iter().map(render::epoch).collect(),
+        spec: ExperimentSpec::clone(&e.spec),
+    })
+}

@@ -1,0 +1,51 @@
+//! `/health`
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use super::Api;
+use super::extract::Json;
+use super::view::{Health, HealthStatus, Part};
+
+/// A store that has not answered by then is down.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) fn route() -> Router<Api> {
+    Router::new().route("/health", get(health))
+}
+
+async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+    let (store, open_experiments) = store(&api).await;
+    let bus = if api.bus.is_connected() {
+        Part::ok()
+    } else {
+        Part::not_ok(
+            HealthStatus::Down,
+            "no connection to the broker; see bus.url, and whether RabbitMQ runs",
+        )
+    };
+    let (relay, backlog) = (Part::ok(), 0);
+    let status = [&bus, &store, &relay].map(|part| part.status).into_iter().max().unwrap_or(HealthStatus::Ok);
+    let code = if status == HealthStatus::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let standby = api.engine.get().is_none();
+    (code, Json(Health { status, version, bus, store, relay, backlog, standby, open_experiments }))
+}
+
+async fn store(api: &Api) -> (Part, u64) {
+    match tokio::time::timeout(PATIENCE, api.store.open_experiments()).await {
+        Ok(Ok(open)) => (Part::ok(), open),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot be read");
+            (Part::not_ok(HealthStatus::Down, "it cannot be read; see the coordinator's log"), 0)
+        }
+        Err(_) => {
+            let reason = format!("it has not answered within {} s", PATIENCE.as_secs());
+            (Part::not_ok(HealthStatus::Down, reason), 0)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `/metrics`, for Prometheus.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::Api;
+
+pub(super) fn route() -> Router<Api> {
+    Router::new().route("/metrics", get(show))
+}
+
+async fn show(State(api): State<Api>) -> Response {
+    let text = match api.engine() {
+        Ok(engine) => engine.metrics().render(),
+        Err(_) => "# EOF\n".to_owned(),
+    };
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        .into_response()
+}

@@ -1,0 +1,175 @@
+//! Records as the API shows them.
+
+use std::collections::BTreeMap;
+
+use autoopt_epoch::message::Measurement;
+
+use super::view::{
+    ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, EpochDetail, EpochPhase,
+    EpochView, ExperimentSummary, TrialPhase, TrialView,
+};
+use crate::machine::{Attempt, Breaker, Cluster, Ending, Epoch, Experiment, Progress, Trial, TrialState};
+use crate::store::ArtifactEntry;
+
+/// `baselines` are the experiment's baseline trials.
+pub(super) fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
+    let goal = e.spec.objective.goal();
+    let baseline: BTreeMap<String, f64> =
+        baselines.iter().filter_map(|t| Some((t.cluster.clone()?, objective(&t.measurements)?))).collect();
+    let mean = (!baseline.is_empty()).then(|| baseline.values().sum::<f64>() / baseline.len() as f64);
+    let gain =
+        e.best.as_ref().zip(mean).map(|(best, mean)| goal.sign() * (best.objective - mean) / mean.abs());
+    ExperimentSummary {
+        id: e.id,
+        name: e.spec.name.clone(),
+        phase: e.phase,
+        reason: e.reason.clone(),
+        goal,
+        budget: e.spec.budget.clone(),
+        clusters: e.spec.clusters.clone(),
+        accepted: e.accepted,
+        outcomes: e.outcomes.clone(),
+        best: e.best.as_ref().map(|best| BestView {
+            trial: best.trial,
+            number: best.number,
+            objective: best.objective,
+            parameters: best.parameters.clone(),
+        }),
+        baseline,
+        gain: gain.filter(|gain| gain.is_finite()),
+        started: e.submitted,
+        ended: e.ended,
+    }
+}
+
+/// `name` is the experiment's.
+pub(super) fn trial(t: &Trial, name: &str) -> TrialView {
+    let (state, epoch) = match &t.state {
+        TrialState::Waiting { .. } => (TrialPhase::Waiting, None),
+        TrialState::Running { epoch } => (TrialPhase::Running, Some(*epoch)),
+        TrialState::Ended { .. } => (TrialPhase::Ended, None),
+    };
+    let (ended, outcome, reason) = match &t.state {
+        TrialState::Ended { at, outcome, reason, .. } => (Some(*at), Some(*outcome), reason.clone()),
+        TrialState::Waiting { .. } | TrialState::Running { .. } => (None, None, None),
+    };
+    TrialView {
+        id: t.id,
+        experiment: name.to_owned(),
+        experiment_id: t.experiment,
+        number: t.number,
+        kind: t.kind,
+        parameters: t.parameters.clone(),
+        cluster: t.cluster.clone(),
+        ask: t.ask,
+        note: t.note.clone(),
+        submitted: t.submitted,
+        state,
+        epoch,
+        ended,
+        outcome,
+        reason,
+        objective: objective(&t.measurements),
+        metrics: metrics(&t.measurements),
+        repeats: t.measurements.len().try_into().unwrap_or(u32::MAX),
+    }
+}
+
+fn objective(measurements: &[Measurement]) -> Option<f64> {
+    mean(measurements.iter().map(|m| m.objective))
+}
+
+fn metrics(measurements: &[Measurement]) -> BTreeMap<String, f64> {
+    let names = measurements.iter().flat_map(|m| m.metrics.keys());
+    let of = |name: &String| mean(measurements.iter().filter_map(|m| m.metrics.get(name).copied()));
+    names.filter_map(|name| Some((name.clone(), of(name)?))).collect()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+pub(super) fn epoch(e: &Epoch) -> EpochView {
+    let (state, since, until, worker) = match &e.progress {
+        Progress::Handed { since } => (EpochPhase::Handed, *since, None, None),
+        Progress::Leased { since, worker, .. } => (EpochPhase::Leased, *since, None, Some(worker.clone())),
+        Progress::BackingOff { until } => (EpochPhase::BackingOff, e.started, Some(*until), None),
+        Progress::Ended { at } => (EpochPhase::Ended, *at, None, None),
+    };
+    let step = e.step();
+    EpochView {
+        id: e.id,
+        trial: e.trial,
+        experiment_id: e.experiment,
+        number: e.number,
+        kind: e.kind,
+        cluster: e.cluster.clone(),
+        started: e.started,
+        state,
+        stage: step.map(|s| s.stage),
+        action: step.map(|s| s.action),
+        step: e.at,
+        steps: e.plan.len().try_into().unwrap_or(u32::MAX),
+        attempt: e.attempt,
+        since,
+        until,
+        worker,
+        outcome: e.verdict.as_ref().map(|v| v.outcome),
+        reason: e.verdict.as_ref().and_then(|v| v.reason.clone()),
+    }
+}
+
+/// `artifacts` are those of all its attempts.
+pub(super) fn epoch_detail(e: &Epoch, attempts: &[Attempt], artifacts: &[ArtifactEntry]) -> EpochDetail {
+    EpochDetail {
+        epoch: epoch(e),
+        measurement: e.measurement.clone(),
+        outputs: e.outputs.clone(),
+        attempts: attempts.iter().map(|a| attempt(a, artifacts)).collect(),
+    }
+}
+
+fn attempt(a: &Attempt, artifacts: &[ArtifactEntry]) -> AttemptView {
+    let (ending, kind, reason) = match &a.ending {
+        Ending::Done => (AttemptEnding::Done, None, None),
+        Ending::Failed { kind, reason } => (AttemptEnding::Failed, Some(*kind), Some(reason.clone())),
+        Ending::Superseded { reason } => (AttemptEnding::Superseded, None, Some(reason.clone())),
+    };
+    let own = artifacts.iter().filter(|entry| entry.step == a.step && entry.attempt == a.attempt);
+    AttemptView {
+        step: a.step,
+        stage: a.stage,
+        action: a.action,
+        attempt: a.attempt,
+        worker: a.worker.clone(),
+        started: a.started,
+        ended: a.ended,
+        ending,
+        kind,
+        reason,
+        outputs: a.outputs.clone(),
+        artifacts: own.map(artifact).collect(),
+    }
+}
+
+fn artifact(entry: &ArtifactEntry) -> ArtifactView {
+    ArtifactView { name: entry.name.clone(), bytes: entry.bytes, truncated: entry.truncated }
+}
+
+pub(super) fn cluster(c: &Cluster) -> ClusterView {
+    let (health, failures, until, reason) = match &c.breaker {
+        Breaker::Closed { failures } => (ClusterHealth::Healthy, *failures, None, None),
+        Breaker::Open { until, reason } => (ClusterHealth::Paused, 0, Some(*until), Some(reason.clone())),
+        Breaker::Trying { reason } => (ClusterHealth::Trying, 0, None, Some(reason.clone())),
+    };
+    ClusterView {
+        name: c.name.clone(),
+        health,
+        failures,
+        until,
+        reason,
+        experiment_id: c.holder.map(|(experiment, _)| experiment),
+        epoch: c.holder.map(|(_, epoch)| epoch),
+    }
+}

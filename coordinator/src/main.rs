@@ -1,0 +1,106 @@
+//! `autoopt-coordinator`: decides what happens next, and shows it over HTTP.
+
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use autoopt_coordinator::api::{self, Api};
+use autoopt_coordinator::engine::Engine;
+use autoopt_coordinator::store::Store;
+use autoopt_epoch::bus::Bus;
+use autoopt_epoch::service::{self, Exit, config};
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use settings::{SECTIONS, Settings};
+
+/// Decides what happens next in every experiment, records it, and serves the HTTP API.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "\
+The configuration is one TOML file with the sections [bus], [store], [api] and [log]; AUTOOPT_SECTION__KEY in the environment
+wins over it. Without a file: RabbitMQ on this machine, the store in ./autoopt.sqlite, the API on 127.0.0.1:7771.
+
+Exit codes: 0 asked to stop; 1 failed; 64 wrong configuration; 69 the broker was away for too long; 70 a defect; 75 not
+everything could be finished in time."
+)]
+struct Arguments {
+    /// The configuration file; otherwise what AUTOOPT_CONFIG names
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Work until asked to stop (the default)
+    Serve,
+    /// Bring the store's schema up to date, and end
+    Migrate,
+    /// Print the document that describes the HTTP API
+    Openapi,
+    /// Check the configuration and print what is in force, without passwords
+    ShowConfig,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let file = arguments.config;
+    service::main(async move {
+        let settings = || -> Result<Settings, Exit> { Ok(config::load(file.as_deref(), &SECTIONS)?) };
+        match arguments.command {
+            None | Some(Command::Serve) => serve(settings()?).await,
+            Some(Command::Migrate) => migrate(&settings()?).await,
+            Some(Command::Openapi) => print(&serde_json::to_string_pretty(&api::document()).context("JSON")?),
+            Some(Command::ShowConfig) => print(&format!("{:#?}", settings()?)),
+        }
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn print(text: &str) -> Result<(), Exit> {
+    println!("{text}");
+    Ok(())
+}
+
+async fn migrate(settings: &Settings) -> Result<(), Exit> {
+    let store = Store::open(&settings.store.resolve_url()?).await.context("the store")?;
+    store.close().await.context("the store")?;
+    print("the store's schema is up to date")
+}
+
+async fn serve(settings: Settings) -> Result<(), Exit> {
+    let token = settings.api.token().map_err(Exit::Usage)?;
+    service::start("autoopt-coordinator", env!("CARGO_PKG_VERSION"), &settings.log)?;
+    let listener = api::listen(&settings.api).await?;
+    let store = Store::open(&settings.store.resolve_url()?).await.context("the store")?;
+    let bus = settings.bus.connect("autoopt-coordinator").await?;
+    service::run(&bus.clone(), service::GRACE, |stop| work(listener, token, store, bus, stop)).await
+}
+
+/// The API and the engine, until either ends.
+async fn work(
+    listener: TcpListener,
+    token: Option<String>,
+    store: Store,
+    bus: Bus,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let api = Api::new(store.clone(), bus.clone(), token, stop.clone());
+    let engine = async {
+        let (engine, handle) = Engine::new(store, bus).await.context("the store")?;
+        api.lead(handle);
+        engine.run(stop.clone()).await
+    };
+    tokio::try_join!(api::serve(api.clone(), listener), async {
+        engine.await?;
+        stop.cancel();
+        Ok(())
+    })?;
+    Ok(())
+}

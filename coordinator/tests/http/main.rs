@@ -1,0 +1,10 @@
+//! The HTTP API, over real connections.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod access;
+mod bad_input;
+mod circle;
+mod document;
+mod stream;
+mod system;

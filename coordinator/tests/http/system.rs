@@ -1,0 +1,151 @@
+//! A coordinator with its API, and workers that touch nothing, over the bus within the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoopt_coordinator::api::{self, Api, ApiSettings};
+use autoopt_coordinator::engine::Engine;
+use autoopt_coordinator::store::Store;
+use autoopt_epoch::bus::memory::MemoryBus;
+use autoopt_epoch::failure::Failure;
+use autoopt_epoch::message::{Artifact, Done, Epoch, Stage};
+use autoopt_epoch::worker::noop::Noop;
+use autoopt_epoch::worker::{self, Backend, Backends, Context, WorkerSettings};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// What the bench stage prints: no browser may take it for a page.
+pub(crate) const PRINTED: &str = "<script>alert(1)</script> 1.5 µs\n";
+
+/// Ends when it is dropped.
+pub(crate) struct System {
+    pub(crate) stop: CancellationToken,
+    url: String,
+    http: reqwest::Client,
+    token: Option<&'static str>,
+    _state: tempfile::TempDir,
+}
+
+/// What is in the place of the engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Leads,
+    StandsBy,
+}
+
+impl System {
+    pub(crate) async fn start() -> Self {
+        Self::with(Role::Leads, None).await
+    }
+
+    pub(crate) async fn with(role: Role, token: Option<&'static str>) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", state.path().join("store.sqlite").display());
+        let store = Store::open(&url).await.unwrap();
+        let memory = MemoryBus::new();
+        let stop = CancellationToken::new();
+        let api = Api::new(store.clone(), memory.bus(), token.map(Into::into), stop.clone());
+        if role == Role::Leads {
+            let (engine, handle) = Engine::new(store, memory.bus()).await.unwrap();
+            api.lead(handle);
+            tokio::spawn(engine.run(stop.clone()));
+        }
+        for stage in Stage::ALL {
+            let settings = WorkerSettings {
+                name: "test".into(),
+                group: "test".into(),
+                clusters: vec!["*".into()],
+                state_dir: state.path().join(stage.as_str()),
+                drain: Duration::from_secs(1),
+            };
+            let backends = Backends::from([
+                ("noop".to_owned(), Arc::new(Noop::default()) as Arc<dyn Backend>),
+                ("prints".to_owned(), Arc::new(Prints)),
+            ]);
+            tokio::spawn(worker::run(stage, settings, backends, memory.bus(), stop.clone()));
+        }
+        let listen = ApiSettings { listen: ([127, 0, 0, 1], 0).into(), token_file: None };
+        let listener = api::listen(&listen).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(api::serve(api, listener));
+        Self { stop, url, http: reqwest::Client::new(), token, _state: state }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// The status, and the body if it is JSON.
+    pub(crate) async fn answer(&self, request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.answer(self.request(Method::GET, path)).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// `GET path` until `enough`.
+    pub(crate) async fn until(&self, path: &str, enough: impl Fn(&Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                let body = self.get(path).await;
+                if enough(&body) {
+                    return body;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it takes too long")
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// An experiment that only people send trials to.
+pub(crate) fn experiment(name: &str, trials: u32) -> Value {
+    json!({
+        "name": name, "clusters": ["here"], "budget": {"trials": trials},
+        "algorithm": {"name": "nobody"},
+        "parameters": [
+            {"name": "x", "type": "float", "low": -5.0, "high": 5.0, "default": 2.0},
+            {"name": "n", "type": "int", "low": 0, "high": 9, "default": 1},
+        ],
+        "apply": {"backend": "noop"}, "load": {"backend": "noop"},
+        "bench": {"backend": "prints"}, "collect": {"backend": "noop"},
+        "metrics": [{"name": "value", "parser": "key-value", "field": "value"}],
+        "objective": {"maximize": "value"},
+    })
+}
+
+/// Leaves raw output behind.
+struct Prints;
+
+#[async_trait::async_trait]
+impl Backend for Prints {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        Noop::default().check(order)
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let mut done = Noop::default().perform(order, context).await?;
+        done.artifacts.push(Artifact::new("stdout", PRINTED.as_bytes(), false));
+        Ok(done)
+    }
+}
