@@ -5,15 +5,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use autoopt_epoch::command::{Call, Commands, Output, Program, run};
+use autoopt_epoch::command::{Call, Commands, OnStart, Output, Program, run};
 use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::id::EpochId;
 use autoopt_epoch::message::Epoch;
 use tokio_util::sync::CancellationToken;
 
 fn order() -> Epoch {
     let id = "00000000-0000-5000-8000-000000000000";
     serde_json::from_value(serde_json::json!({
-        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": id,
+        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": EpochId::fresh(),
         "cluster": "c", "step": 3, "stage": "bench", "action": "run", "attempt": 1,
         "issued": "2026-01-01T00:00:00Z", "lease": "30s", "timeout": "60s", "backend": {"backend": "command"},
         "parameters": {"x": 0.1, "a-b.c": "it's \"$(touch pwned)\" `id` ; *\n", "on": true},
@@ -34,7 +35,7 @@ async fn call(program: &Program, cancelled: &CancellationToken) -> Result<Output
     let order = order();
     let call =
         Call { order: &order, parameters: &order.parameters, state_dir: Path::new("/var/s"), action: "run" };
-    run(program, &call, cancelled).await
+    run(program, &call, cancelled, &OnStart::default()).await
 }
 
 async fn perform(program: &Program) -> Result<Output, Failure> {
@@ -49,7 +50,7 @@ fn text(output: &Output) -> String {
 async fn gone(pid: &str) -> bool {
     let pid: u32 = pid.trim().parse().unwrap();
     for _ in 0..100 {
-        if autoopt_epoch::command::group::start_time(pid).is_none() {
+        if autoopt_epoch::command::process::start_time(pid).is_none() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -225,4 +226,12 @@ fn the_examples_commands_are_in_order() {
         let commands = Commands::load(&path).unwrap();
         assert!(commands.bench.command.values().all(|command| command.run.program.is_file()));
     }
+}
+
+#[test]
+fn the_settings_to_start_from_are_in_order() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/worker.toml");
+    let commands = Commands::load(&path).unwrap();
+    let counts = [commands.apply.command.len(), commands.load.command.len(), commands.bench.command.len()];
+    assert_eq!(counts, [1, 1, 1]);
 }

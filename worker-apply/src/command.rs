@@ -118,7 +118,7 @@ async fn run(
 ) -> Result<Output, Failure> {
     context.note.send_replace(action.to_owned());
     let call = Call { order, parameters, state_dir: &context.state_dir, action };
-    command::run(program, &call, cancelled).await
+    command::run(program, &call, cancelled, &context.on_start).await
 }
 
 fn unreadable(action: &str, program: &Program, reason: &str, printed: &Output) -> Failure {

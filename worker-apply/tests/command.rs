@@ -56,11 +56,7 @@ impl Target {
     }
 
     async fn perform(&self, order: &Epoch) -> Result<Done, Failure> {
-        let context = Context {
-            cancelled: Default::default(),
-            state_dir: Path::new("/nowhere").into(),
-            note: tokio::sync::watch::channel(String::new()).0,
-        };
+        let context = Context::alone(Path::new("/nowhere"));
         self.backend.check(order)?;
         self.backend.perform(order, &context).await
     }

@@ -45,7 +45,8 @@ impl Backend for Command {
         };
         match (order.action, &entry.clean) {
             (Action::Run, _) => {
-                let output = command::run(&entry.run, &call("run"), &context.cancelled).await?;
+                let output =
+                    command::run(&entry.run, &call("run"), &context.cancelled, &context.on_start).await?;
                 let (stdout, stderr) = (&output.stdout, &output.stderr);
                 let artifacts = vec![stdout.artifact("stdout"), stderr.artifact("stderr")];
                 let facts = [
@@ -55,7 +56,7 @@ impl Backend for Command {
                 Ok(Done { started, outputs: facts.into_iter().collect(), artifacts, ..Done::default() })
             }
             (Action::Undo, Some(clean)) => {
-                command::run(clean, &call("clean"), &context.cancelled).await?;
+                command::run(clean, &call("clean"), &context.cancelled, &context.on_start).await?;
                 Ok(Done { started, ..Done::default() })
             }
             (Action::Undo, None) => Ok(Done { started, ..Done::default() }),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::id::EpochId;
 use autoopt_epoch::message::{Done, Epoch};
 use autoopt_epoch::worker::Context;
 use autoopt_worker_bench::backends;
@@ -14,7 +15,7 @@ use serde_json::json;
 fn order(action: &str) -> Epoch {
     let id = "00000000-0000-5000-8000-000000000000";
     serde_json::from_value(json!({
-        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": id,
+        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": EpochId::fresh(),
         "cluster": "c", "step": 2, "stage": "bench", "action": action, "attempt": 1,
         "issued": "2026-01-01T00:00:00Z", "lease": "30s", "timeout": "60s",
         "backend": {"backend": "command", "settings": {"name": "b"}}, "parameters": {"x": "$(id) 'a'"},
@@ -26,11 +27,7 @@ async fn perform(directory: &Path, entry: &str, order: &Epoch) -> Result<Done, F
     let path = directory.join("commands.toml");
     std::fs::write(&path, format!("[bench.command.b]\n{entry}")).unwrap();
     let backend = backends(&Commands::load(&path).unwrap())["command"].clone();
-    let context = Context {
-        cancelled: Default::default(),
-        state_dir: directory.into(),
-        note: tokio::sync::watch::channel(String::new()).0,
-    };
+    let context = Context::alone(directory);
     backend.check(order)?;
     backend.perform(order, &context).await
 }

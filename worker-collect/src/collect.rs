@@ -79,11 +79,7 @@ mod tests {
     }
 
     async fn perform(order: &Epoch) -> Result<Done, Failure> {
-        let context = Context {
-            cancelled: Default::default(),
-            state_dir: std::env::temp_dir(),
-            note: tokio::sync::watch::channel(String::new()).0,
-        };
+        let context = Context::alone(&std::env::temp_dir());
         Collect.check(order)?;
         Collect.perform(order, &context).await
     }

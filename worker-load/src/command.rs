@@ -58,7 +58,8 @@ impl Command {
             place.forget()?;
             return Err(failure);
         }
-        let facts = [("process_group".to_owned(), json!(running.pgid)), ("reused".to_owned(), json!(reused))];
+        let facts =
+            [("process_group".to_owned(), json!(running.family.pgid)), ("reused".to_owned(), json!(reused))];
         Ok(Done { started, outputs: facts.into_iter().collect(), ..Done::default() })
     }
 
@@ -83,7 +84,7 @@ impl Command {
         loop {
             let call = call(order, context, "ready");
             let failure = tokio::select! {
-                answer = command::run(program, &call, &context.cancelled) => match answer {
+                answer = command::run(program, &call, &context.cancelled, &context.on_start) => match answer {
                     Ok(_) => return alive(place, running),
                     Err(failure) => failure,
                 },

@@ -4,8 +4,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use autoopt_epoch::command::group::{self, Group};
-use autoopt_epoch::command::{self, Call, Program};
+use autoopt_epoch::command::family::end_left;
+use autoopt_epoch::command::{self, Call, Family, Program};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::Epoch;
 use autoopt_epoch::worker::Context;
@@ -17,10 +17,8 @@ const QUOTED: u64 = 600;
 /// A load that was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
-    pub(crate) pgid: u32,
-    /// With the boot it tells the process from a later one with the same id.
-    pub(crate) start_time: u64,
-    pub(crate) boot: String,
+    #[serde(flatten)]
+    pub(crate) family: Family,
     /// Of the program and its arguments.
     pub(crate) identity: String,
 }
@@ -28,20 +26,12 @@ pub(crate) struct Running {
 impl Running {
     /// Whether the process that was started is there.
     pub(crate) fn is_alive(&self) -> Result<bool, Failure> {
-        Ok(self.boot == group::boot_id()? && group::start_time(self.pgid) == Some(self.start_time))
+        self.family.is_alive()
     }
 
-    /// Ends the whole group, unless its id belongs to something else by now.
+    /// Ends all of it, but nothing that has its process ids by now.
     pub(crate) async fn end(&self) -> Result<(), Failure> {
-        if self.boot != group::boot_id()? {
-            return Ok(());
-        }
-        // while members are left the id is not given away, even if the leader is gone
-        let taken = group::start_time(self.pgid).is_some_and(|found| found != self.start_time);
-        if let (false, Some(group)) = (taken, Group::new(self.pgid)) {
-            group.end().await;
-        }
-        Ok(())
+        end_left(std::slice::from_ref(&self.family), Vec::new()).await
     }
 }
 
@@ -105,15 +95,12 @@ impl Place {
         let mut command = command::prepare(program, call)?;
         command.stdin(Stdio::null()).stdout(file).stderr(other);
         let mut child = command.spawn().map_err(|error| command::not_started(program, call, &error))?;
-        let pgid = child.id().unwrap_or_default();
-        let start_time = group::start_time(pgid).unwrap_or_default();
-        // a load that ends must not stay as a zombie, which would look like a living group
+        let family = command::family(call, &child).inspect_err(|_| drop(child.start_kill()))?;
+        // a load that ends must not stay as a zombie, which would look like a living one
         tokio::spawn(async move { drop(child.wait().await) });
-        let running = Running { pgid, start_time, boot: group::boot_id()?, identity };
-        self.remember(&running).inspect_err(|_| {
-            // nobody would find it again
-            Group::new(pgid).inspect(|group| group.kill());
-        })?;
+        let running = Running { family, identity };
+        // nobody would find it again
+        self.remember(&running).inspect_err(|_| running.family.kill())?;
         Ok(running)
     }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use autoopt_epoch::command::Commands;
-use autoopt_epoch::command::group::start_time;
+use autoopt_epoch::command::process::start_time;
 use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::id::EpochId;
 use autoopt_epoch::message::{Done, Epoch};
 use autoopt_epoch::worker::Context;
 use autoopt_worker_load::backends;
@@ -16,7 +17,7 @@ use serde_json::json;
 fn order(action: &str) -> Epoch {
     let id = "00000000-0000-5000-8000-000000000000";
     serde_json::from_value(json!({
-        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": id,
+        "experiment": "e", "experiment_id": id, "trial": id, "number": 1, "kind": "proposed", "epoch": EpochId::fresh(),
         "cluster": "c", "step": 1, "stage": "load", "action": action, "attempt": 1,
         "issued": "2026-01-01T00:00:00Z", "lease": "30s", "timeout": "2s",
         "backend": {"backend": "command", "settings": {"name": "l"}}, "parameters": {"x": "1"},
@@ -29,11 +30,7 @@ async fn perform(directory: &Path, entry: &str, action: &str) -> Result<Done, Fa
     let path = directory.join("commands.toml");
     std::fs::write(&path, format!("[load.command.l]\n{entry}")).unwrap();
     let backend = backends(&Commands::load(&path).unwrap())["command"].clone();
-    let context = Context {
-        cancelled: Default::default(),
-        state_dir: directory.join("state"),
-        note: tokio::sync::watch::channel(String::new()).0,
-    };
+    let context = Context::alone(&directory.join("state"));
     let order = order(action);
     backend.check(&order)?;
     backend.perform(&order, &context).await

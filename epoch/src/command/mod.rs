@@ -5,16 +5,18 @@
 mod capture;
 pub mod config;
 mod entry;
-pub mod group;
+pub mod family;
 mod load;
 mod openstack;
 mod prepare;
+pub mod process;
 mod run;
 pub mod template;
 
 pub use capture::Captured;
 pub use config::{ApplyCommand, BenchCommand, CollectCommand, Commands, LoadCommand, Program};
 pub use entry::entry;
+pub use family::Family;
 pub use openstack::{Cluster, OpenStack, Scheduler};
-pub use prepare::{check, identity, not_started, prepare};
-pub use run::{Call, Output, run};
+pub use prepare::{check, family, identity, not_started, prepare};
+pub use run::{Call, OnStart, Output, run};

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::command::config::Program;
+use crate::command::family::{Family, MARK};
 use crate::command::run::Call;
 use crate::command::template::{self, Values};
 use crate::failure::{Failure, FailureKind};
+use crate::message::Stage;
 
 /// The variables of the worker that a program sees.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -31,11 +33,23 @@ pub fn prepare(program: &Program, call: &Call<'_>) -> Result<Command, Failure> {
     command.args(arguments(program, call)?).process_group(0).env_clear();
     command.envs(INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.envs(&program.env);
+    command.env(MARK, mark(call));
     command.envs(call.parameters.iter().map(|(name, value)| (variable(name), value.to_string())));
     if let Some(directory) = &program.workdir {
         command.current_dir(directory);
     }
     Ok(command)
+}
+
+fn mark(call: &Call<'_>) -> String {
+    let order = call.order;
+    format!("{}/{}/{}/{}", order.epoch, order.step, order.attempt, call.action)
+}
+
+/// What the program, just started, consists of.
+pub fn family(call: &Call<'_>, child: &Child) -> Result<Family, Failure> {
+    // what apply starts in a session of its own, such as a server with new settings, is what it was asked for
+    Family::of(child.id(), mark(call), call.order.stage != Stage::Apply)
 }
 
 fn arguments(program: &Program, call: &Call<'_>) -> Result<Vec<String>, Failure> {

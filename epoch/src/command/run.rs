@@ -2,18 +2,18 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
-use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::capture::{Captured, Drain};
 use crate::command::config::Program;
-use crate::command::group::{GRACE, Group, KillOnDrop};
-use crate::command::prepare::{input, not_started, prepare};
+use crate::command::family::{Family, GRACE, KillOnDrop};
+use crate::command::prepare::{family, input, not_started, prepare};
 use crate::failure::{Failure, FailureKind};
-use crate::message::Epoch;
+use crate::message::{Epoch, Stage};
 use crate::space::Parameters;
 
 /// How long output is still read after the program itself has ended.
@@ -30,6 +30,25 @@ pub struct Call<'a> {
     pub state_dir: &'a Path,
     /// The key of the program in its entry: `capture`, `apply`, `run`, ….
     pub action: &'a str,
+}
+
+/// Is told of each program that was started, before anything else is done with it, so that somebody can end it should
+/// this process be killed. If it fails the program is ended.
+#[derive(Clone, Default)]
+pub struct OnStart(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Family) -> Result<(), Failure> + Send + Sync;
+
+impl OnStart {
+    pub fn new(tell: impl Fn(&Family) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+}
+
+impl std::fmt::Debug for OnStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnStart")
+    }
 }
 
 /// A program that ended with exit code 0.
@@ -50,19 +69,24 @@ enum End {
 /// Runs `program` in a process group of its own, until it ends, its time is over or `cancelled` fires.
 ///
 /// Nothing passes through a shell. Output is read to its end however much it is, within the program's `max_output`. A
-/// descendant that keeps the output open is killed a second after the program ended.
+/// descendant that keeps the output open is killed a second after the program ended; any other descendant is ended with
+/// it, but in the apply stage, where what goes on running is the effect that was asked for.
 pub async fn run(
     program: &Program,
     call: &Call<'_>,
     cancelled: &CancellationToken,
+    on_start: &OnStart,
 ) -> Result<Output, Failure> {
     let mut command = prepare(program, call)?;
     let input = input(call);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let began = Instant::now();
     let mut child = command.spawn().map_err(|error| not_started(program, call, &error))?;
-    let group = child.id().and_then(Group::new);
-    let mut guard = KillOnDrop(group);
+    let family = family(call, &child)?;
+    let mut guard = KillOnDrop(Some(family.clone()));
+    if let OnStart(Some(tell)) = on_start {
+        tell(&family)?;
+    }
     let feeding = child.stdin.take().map(|mut stdin| {
         // a program that does not read its input closes it; that is its own affair
         tokio::spawn(async move { drop(stdin.write_all(&input).await) })
@@ -81,7 +105,7 @@ pub async fn run(
     };
     let duration = began.elapsed();
     if !matches!(end, End::Exited(_)) {
-        stop(group, &mut child).await;
+        let _ = tokio::join!(family.end(), child.wait());
     }
     let all_read = async {
         for drain in [&mut stdout, &mut stderr].into_iter().flatten() {
@@ -89,25 +113,16 @@ pub async fn run(
         }
     };
     if tokio::time::timeout(AFTER_EXIT, all_read).await.is_err() {
-        group.inspect(|group| group.kill());
+        family.kill();
+    }
+    if call.order.stage != Stage::Apply {
+        family.end().await;
     }
     guard.0 = None;
     feeding.inspect(tokio::task::JoinHandle::abort);
     let take = |drain: Option<Drain>| drain.map(Drain::take).unwrap_or_default();
     let output = Output { stdout: take(stdout), stderr: take(stderr), exit: 0, duration };
     judge(program, call, &end, output)
-}
-
-/// Ends the group, and waits for its leader so that nothing of it is left.
-async fn stop(group: Option<Group>, child: &mut Child) {
-    match group {
-        Some(group) => {
-            let _ = tokio::join!(group.end(), child.wait());
-        }
-        None => {
-            let _ = child.kill().await;
-        }
-    }
 }
 
 fn judge(program: &Program, call: &Call<'_>, end: &End, output: Output) -> Result<Output, Failure> {

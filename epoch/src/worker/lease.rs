@@ -11,6 +11,7 @@ use super::journal::Attempt;
 use super::runtime::Worker;
 use super::{Backend, Context};
 use crate::bus::Verdict;
+use crate::command::OnStart;
 use crate::failure::{Failure, FailureKind};
 use crate::message::{Done, Epoch, MAX_BODY, Message, Report, ReportState};
 use crate::time::Timestamp;
@@ -153,8 +154,12 @@ async fn work(
         .map_err(|error| Failure::new(FailureKind::Broken, error.to_string()))?;
     let backend: Arc<dyn Backend> = worker.backend(&order.backend.backend)?;
     backend.check(&order)?;
-    let context =
-        Context { cancelled: running.cancelled.clone(), state_dir: worker.state_dir().to_owned(), note };
+    let context = Context {
+        cancelled: running.cancelled.clone(),
+        state_dir: worker.state_dir().to_owned(),
+        note,
+        on_start: write_down(worker.clone(), Attempt::of(&order)),
+    };
     let mut performed = std::pin::pin!(backend.perform(&order, &context));
     tokio::select! {
         result = &mut performed => result,
@@ -163,6 +168,14 @@ async fn work(
             performed.await
         }
     }
+}
+
+/// A program that nobody knows of could not be ended after a restart, so it must not run.
+fn write_down(worker: Arc<Worker>, attempt: Attempt) -> OnStart {
+    OnStart::new(move |program| {
+        let written = worker.journal.started(attempt, program);
+        written.map_err(|error| Failure::new(FailureKind::Broken, error.to_string()))
+    })
 }
 
 /// The report about what came of it.

@@ -6,6 +6,7 @@
 
 pub mod journal;
 mod lease;
+mod leftovers;
 mod main;
 pub mod noop;
 mod runtime;
@@ -15,6 +16,7 @@ pub use runtime::{Backends, WorkerSettings, run};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::command::OnStart;
 use crate::failure::Failure;
 use crate::message::{Done, Epoch};
 
@@ -39,4 +41,18 @@ pub struct Context {
     pub state_dir: std::path::PathBuf,
     /// Told to the coordinator with the next heartbeat.
     pub note: tokio::sync::watch::Sender<String>,
+    /// To be told of every program that has to end with this attempt.
+    pub on_start: OnStart,
+}
+
+impl Context {
+    /// For a backend that is used without the runtime: nobody cancels it or listens to it.
+    pub fn alone(state_dir: &std::path::Path) -> Self {
+        Self {
+            cancelled: CancellationToken::new(),
+            state_dir: state_dir.to_owned(),
+            note: tokio::sync::watch::channel(String::new()).0,
+            on_start: OnStart::default(),
+        }
+    }
 }

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::Backend;
 use super::journal::{Attempt, Journal};
 use super::lease::{self, Cause, Running};
+use super::leftovers;
 use crate::bus::topology::{Subscription, report_key};
 use crate::bus::{Bus, BusError, Delivery, Outgoing, Verdict};
 use crate::failure::{Failure, FailureKind};
@@ -61,6 +62,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let journal = Journal::open(&settings.state_dir, stage)?;
+    leftovers::end(&journal, stage).await?;
     let unreported = journal.unreported()?;
     let mut cancels = bus.subscribe(Subscription::cancellations(stage, &settings.clusters)).await?;
     let subscription = Subscription::worker(stage, &settings.group, &settings.clusters, PREFETCH);
