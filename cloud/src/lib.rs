@@ -6,10 +6,13 @@
 
 mod aggregates;
 mod call;
+mod clouds;
 mod error;
 mod groups;
 mod hosts;
+pub mod knobs;
 mod names;
+mod place;
 mod placement;
 mod ports;
 mod servers;
@@ -17,9 +20,11 @@ mod session;
 mod stacks;
 
 pub use aggregates::Aggregate;
+pub use clouds::Clouds;
 pub use error::{Error, ErrorKind};
 pub use groups::ServerGroup;
 pub use hosts::{ComputeService, Hypervisor, Limits};
+pub use place::Place;
 pub use placement::{Inventory, Provider, Resources};
 pub use ports::{Port, Volume};
 pub use servers::{Address, Fault, MAX_USER_DATA, NewServer, Server};
