@@ -20,7 +20,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker::main(Stage::Collect, env!("CARGO_PKG_VERSION"), arguments.config, |_| {
-        autoopt_worker_collect::backends()
-    })
+    worker::main(
+        Stage::Collect,
+        env!("CARGO_PKG_VERSION"),
+        arguments.config,
+        autoopt_worker_collect::backends,
+    )
 }

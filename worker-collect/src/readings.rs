@@ -62,7 +62,7 @@ fn text(name: &str, artifacts: &[Artifact]) -> Result<String, String> {
     let Some(artifact) = artifacts.iter().rev().find(|artifact| artifact.name == name) else {
         let present: Vec<&str> = artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
         return Err(if present.is_empty() {
-            format!("there is no artifact `{name}`: the bench stage gave no raw output")
+            format!("there is no artifact `{name}`: no stage gave raw output")
         } else {
             format!("there is no artifact `{name}`, only {}", present.join(", "))
         });
@@ -134,7 +134,7 @@ mod tests {
         let bomb = Artifact { bytes: MAX_UNPACKED + 1, ..good.clone() };
         let garbled = Artifact { data: "AAAA".into(), ..good.clone() };
         for (artifacts, said) in [
-            (vec![], "gave no raw output"),
+            (vec![], "no stage gave raw output"),
             (vec![Artifact::new("stderr", b"", false)], "only stderr"),
             (vec![Artifact::new("stdout", b"rate=12.5\n", true)], "raise `max_output`"),
             (vec![Artifact::new("stdout", b"", false)], "empty"),

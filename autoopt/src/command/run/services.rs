@@ -81,7 +81,7 @@ fn backends(stage: Stage, commands: &Commands) -> Backends {
         Stage::Apply => autoopt_worker_apply::backends(commands),
         Stage::Load => autoopt_worker_load::backends(commands),
         Stage::Bench => autoopt_worker_bench::backends(commands),
-        Stage::Collect => autoopt_worker_collect::backends(),
+        Stage::Collect => autoopt_worker_collect::backends(commands),
     };
     backends.insert("noop".into(), Arc::new(Noop::from_env()));
     backends
