@@ -7,6 +7,7 @@
 mod aggregates;
 mod call;
 mod clouds;
+pub mod console;
 mod error;
 mod groups;
 mod hosts;
@@ -18,6 +19,7 @@ mod ports;
 mod servers;
 mod session;
 mod stacks;
+pub mod workload;
 
 pub use aggregates::Aggregate;
 pub use clouds::Clouds;

@@ -1,0 +1,227 @@
+//! Creates a workload's servers, one after the other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::worker::Context;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::remove::until_gone;
+use super::spec::{Owner, ServerSpec, Workload};
+use super::user_data;
+use crate::{Cloud, NewServer, Server};
+
+/// Between two looks at a server that is being built.
+const POLL: Duration = Duration::from_millis(500);
+/// In a server's metadata: what it was made from, as a hash.
+const SPEC: &str = "autoopt_spec";
+
+/// A server of the workload that is there.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Its name within the workload.
+    pub name: String,
+    pub server: Server,
+    /// Whether it was there before.
+    pub reused: bool,
+    /// Whether it prints a result to wait for.
+    pub result: bool,
+}
+
+impl Deployed {
+    /// For the outputs of a stage.
+    pub fn facts(&self) -> serde_json::Value {
+        json!({
+            "name": self.name, "id": self.server.id, "host": self.server.host, "created": self.server.created,
+            "launched": self.server.launched, "address": self.server.address(), "result": self.result,
+        })
+    }
+}
+
+/// Has the servers of `workload` there and active, in its order; those that are there and match are taken as they are.
+///
+/// A server that no host can take is `infeasible`; one that fails otherwise or is never built is `transient`; a name that the
+/// cloud does not know, or a quota, is `broken`. Each is told with nova's own reason.
+pub async fn deploy(
+    cloud: &Cloud,
+    workload: &Workload,
+    owner: &Owner,
+    files: &Path,
+    context: &Context,
+) -> Result<Vec<Deployed>, Failure> {
+    tokio::select! {
+        result = all(cloud, workload, owner, files, context) => result,
+        () = context.cancelled.cancelled() => {
+            Err(Failure::new(FailureKind::Abandoned, "cancelled while servers were created"))
+        }
+    }
+}
+
+async fn all(
+    cloud: &Cloud,
+    workload: &Workload,
+    owner: &Owner,
+    files: &Path,
+    context: &Context,
+) -> Result<Vec<Deployed>, Failure> {
+    let mut ids = Ids { cloud, known: BTreeMap::new() };
+    let mut news = Vec::new();
+    // all names and files first: nothing is created for a workload that cannot be complete
+    for (name, spec) in workload.each() {
+        news.push(ids.server(workload, owner, files, &name, spec).await?);
+    }
+    let groups = groups(cloud, workload, owner).await?;
+    let mut found: BTreeMap<String, Server> =
+        cloud.servers(&owner.prefix).await?.into_iter().map(|server| (server.name.clone(), server)).collect();
+    let mut addresses = BTreeMap::new();
+    let mut deployed = Vec::new();
+    for ((name, spec), mut new) in workload.each().zip(news) {
+        context.note.send_replace(format!("server {name}"));
+        new.group = spec.group.as_ref().and_then(|group| groups.get(group).cloned());
+        let old = found.remove(&new.name);
+        let good = |old: &Server| {
+            old.metadata.get(SPEC) == new.metadata.get(SPEC)
+                && matches!(old.status.as_str(), "ACTIVE" | "BUILD")
+        };
+        let (id, reused) = match old {
+            Some(old) if good(&old) => (old.id, true),
+            other => {
+                if let Some(bad) = other {
+                    cloud.delete_server(&bad.id).await?;
+                    until_gone(cloud, &[bad.id]).await?;
+                }
+                if let Some(text) = &new.user_data {
+                    let broken =
+                        |reason| Failure::new(FailureKind::Broken, format!("server `{name}`: {reason}"));
+                    new.user_data = Some(user_data::with_addresses(text, &addresses).map_err(broken)?);
+                }
+                (cloud.create_server(&new).await?, false)
+            }
+        };
+        let server = built(cloud, workload, &name, &id).await?;
+        if let Some(address) = server.address() {
+            addresses.insert(name.clone(), address.to_owned());
+        }
+        deployed.push(Deployed { name, server, reused, result: spec.result });
+        if !reused {
+            sleep(workload.pause.0).await;
+        }
+    }
+    // what an earlier form of the workload had and this one has not
+    let strangers: Vec<String> = found.into_values().map(|server| server.id).collect();
+    for id in &strangers {
+        cloud.delete_server(id).await?;
+    }
+    until_gone(cloud, &strangers).await?;
+    Ok(deployed)
+}
+
+/// Waits until a server is active, or tells why it is not.
+async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Result<Server, Failure> {
+    let deadline = Instant::now() + workload.build_timeout.0;
+    loop {
+        let server = cloud.server(id).await?;
+        match server.status.as_str() {
+            "ACTIVE" => return Ok(server),
+            "ERROR" => {
+                let said =
+                    server.fault.as_ref().map_or("nova gives no reason", |fault| fault.message.as_str());
+                let kind =
+                    if server.has_no_valid_host() { FailureKind::Infeasible } else { FailureKind::Transient };
+                return Err(Failure::new(kind, format!("server `{name}` ({id}) could not be built: {said}")));
+            }
+            "BUILD" if Instant::now() < deadline => sleep(POLL).await,
+            status => {
+                let task = server.task.as_deref().unwrap_or("nothing");
+                let reason = format!(
+                    "server `{name}` ({id}) is still {status} (doing {task}) after {}; see nova-compute's log{}",
+                    workload.build_timeout,
+                    server.host.map(|host| format!(" on {host}")).unwrap_or_default()
+                );
+                return Err(Failure::new(FailureKind::Transient, reason));
+            }
+        }
+    }
+}
+
+async fn groups(
+    cloud: &Cloud,
+    workload: &Workload,
+    owner: &Owner,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut ids = BTreeMap::new();
+    if workload.groups.is_empty() {
+        return Ok(ids);
+    }
+    let found = cloud.server_groups(&owner.prefix).await?;
+    for (name, policy) in &workload.groups {
+        let full = format!("{}{name}", owner.prefix);
+        let id = match found.iter().find(|group| group.name == full) {
+            Some(group) => group.id.clone(),
+            None => cloud.create_server_group(&full, policy).await?,
+        };
+        ids.insert(name.clone(), id);
+    }
+    Ok(ids)
+}
+
+/// Ids of what is given by name, each asked for once.
+struct Ids<'a> {
+    cloud: &'a Cloud,
+    known: BTreeMap<(&'static str, String), String>,
+}
+
+impl Ids<'_> {
+    async fn server(
+        &mut self,
+        workload: &Workload,
+        owner: &Owner,
+        files: &Path,
+        name: &str,
+        spec: &ServerSpec,
+    ) -> Result<NewServer, Failure> {
+        let broken = |reason| Failure::new(FailureKind::Broken, format!("server `{name}`: {reason}"));
+        let mut new = NewServer {
+            name: format!("{}{name}", owner.prefix),
+            zone: spec.zone.as_ref().or(workload.zone.as_ref()).cloned(),
+            key: workload.key.clone(),
+            user_data: user_data::assemble(files, spec).map_err(broken)?,
+            metadata: owner.metadata.clone(),
+            ..NewServer::default()
+        };
+        if let Some(flavor) = workload.flavor(spec) {
+            new.flavor = self.id("flavor", flavor).await?;
+        }
+        if let Some(image) = workload.image(spec) {
+            new.image = self.id("image", image).await?;
+        }
+        if let Some(network) = workload.network(spec) {
+            new.networks = vec![self.id("network", network).await?];
+        }
+        let text = format!(
+            "{new:?} {:?} {:?}",
+            spec.group,
+            spec.group.as_ref().and_then(|g| workload.groups.get(g))
+        );
+        new.metadata.insert(SPEC.into(), Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string());
+        Ok(new)
+    }
+
+    async fn id(&mut self, kind: &'static str, name: &str) -> Result<String, Failure> {
+        let key = (kind, name.to_owned());
+        if let Some(id) = self.known.get(&key) {
+            return Ok(id.clone());
+        }
+        let id = match kind {
+            "flavor" => self.cloud.flavor(name).await?,
+            "image" => self.cloud.image(name).await?,
+            _ => self.cloud.network(name).await?,
+        };
+        self.known.insert(key, id.clone());
+        Ok(id)
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether a benchmark left anything in the project.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use autoopt_epoch::failure::Failure;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use crate::Cloud;
+
+const POLL: Duration = Duration::from_secs(1);
+/// Ports and allocations go a little after their servers.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+
+/// What a project has, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    pub servers: BTreeSet<String>,
+    pub ports: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
+}
+
+impl Inventory {
+    /// As it is now.
+    pub async fn take(cloud: &Cloud) -> Result<Self, Failure> {
+        let servers = cloud.servers("").await?.into_iter().map(|server| server.id).collect();
+        let ports = cloud.server_ports().await?.into_iter().map(|port| port.id).collect();
+        let volumes = cloud.volumes().await?.into_iter().map(|volume| volume.id).collect();
+        Ok(Self { servers, ports, volumes })
+    }
+
+    /// What there is now that was not there before, and what placement still counts for `deleted` servers; each in words.
+    pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        loop {
+            let leaks = self.look(cloud, deleted).await?;
+            if leaks.is_empty() || Instant::now() > deadline {
+                return Ok(leaks);
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    async fn look(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
+        let mut leaks = self.new_in(&Self::take(cloud).await?);
+        for id in deleted {
+            leaks.extend(
+                cloud
+                    .allocations(id)
+                    .await?
+                    .into_keys()
+                    .map(|on| format!("allocations of server {id} on {on}")),
+            );
+        }
+        Ok(leaks)
+    }
+
+    fn new_in(&self, now: &Self) -> Vec<String> {
+        let new = |kind: &'static str, before: &BTreeSet<String>, now: &BTreeSet<String>| {
+            now.difference(before).map(|id| format!("{kind} {id}")).collect::<Vec<_>>()
+        };
+        let mut all = new("server", &self.servers, &now.servers);
+        all.extend(new("port", &self.ports, &now.ports));
+        all.extend(new("volume", &self.volumes, &now.volumes));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_a_leak_and_what_went_is_none() {
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let before = Inventory { servers: set(&["a"]), ports: set(&["p"]), volumes: set(&[]) };
+        let now = Inventory { servers: set(&[]), ports: set(&["p", "q"]), volumes: set(&["v"]) };
+        assert_eq!(before.new_in(&now), ["port q", "volume v"]);
+    }
+}

@@ -1,0 +1,62 @@
+//! Removes a workload by its name.
+
+use std::time::Duration;
+
+use autoopt_epoch::failure::{Failure, FailureKind};
+use tokio::time::{Instant, sleep};
+
+use super::spec::{Owner, PREFIX};
+use crate::{Cloud, ErrorKind, Server};
+
+const POLL: Duration = Duration::from_millis(500);
+/// A server that is still there after this long is not being deleted.
+const GONE_WITHIN: Duration = Duration::from_secs(180);
+
+/// Deletes the owner's servers and server groups and waits until they are gone. Returns the servers' ids.
+pub async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+    let servers = cloud.servers(&owner.prefix).await?;
+    let ids: Vec<String> = servers.into_iter().map(|server| server.id).collect();
+    for id in &ids {
+        cloud.delete_server(id).await?;
+    }
+    until_gone(cloud, &ids).await?;
+    for group in cloud.server_groups(&owner.prefix).await? {
+        cloud.delete_server_group(&group.id).await?;
+    }
+    Ok(ids)
+}
+
+pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
+    let deadline = Instant::now() + GONE_WITHIN;
+    for id in ids {
+        loop {
+            match cloud.server(id).await {
+                Err(error) if error.kind == ErrorKind::NotFound => break,
+                Err(error) => return Err(error.into()),
+                Ok(server) if server.status == "DELETED" => break,
+                Ok(server) if Instant::now() > deadline => {
+                    let said = server.fault.map(|fault| format!(": {}", fault.message)).unwrap_or_default();
+                    let reason = format!(
+                        "server {} ({id}) is still {} {} s after nova was asked to delete it{said}",
+                        server.name,
+                        server.status,
+                        GONE_WITHIN.as_secs()
+                    );
+                    return Err(Failure::new(FailureKind::Broken, reason));
+                }
+                Ok(_) => sleep(POLL).await,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names of another epoch's benchmark servers on the same cluster, which would disturb this one's.
+pub async fn leftovers(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+    let same = |server: &Server, key: &str| server.metadata.get(key) == owner.metadata.get(key);
+    let others = cloud.servers(PREFIX).await?.into_iter().filter(|server| {
+        let ours = same(server, "autoopt_cluster") && same(server, "autoopt_stage");
+        ours && !server.name.starts_with(&owner.prefix)
+    });
+    Ok(others.map(|server| server.name).collect())
+}
