@@ -1,6 +1,7 @@
 //! The worker that owns the bench stage: it runs the benchmark and keeps what it printed.
 
 mod command;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use autoopt_epoch::command::Commands;
 use autoopt_epoch::worker::Backend;
 
 pub use command::Command;
+pub use servers::Servers;
 
 /// What this worker can do, by the name that an experiment gives as `backend`.
 pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
     let command: Arc<dyn Backend> = Arc::new(Command::new(commands.bench.command.clone()));
-    BTreeMap::from([("command".to_owned(), command)])
+    let servers: Arc<dyn Backend> = Arc::new(Servers::new(commands.openstack.clone()));
+    BTreeMap::from([("command".to_owned(), command), ("servers".to_owned(), servers)])
 }

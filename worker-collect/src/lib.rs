@@ -4,10 +4,12 @@
 //! unpacks artifacts and asks the parsers; [`Command`] is the stage.
 
 mod command;
+mod console;
 pub mod parser;
 pub mod readings;
 
 pub use command::{ARTIFACT, Command};
+pub use console::Console;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,5 +20,6 @@ use autoopt_epoch::worker::Backend;
 /// What this worker can do, by the name that an experiment gives as `backend`.
 pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
     let command: Arc<dyn Backend> = Arc::new(Command::new(commands.collect.command.clone()));
-    BTreeMap::from([("command".to_owned(), command)])
+    let console: Arc<dyn Backend> = Arc::new(Console::new(commands.openstack.clone()));
+    BTreeMap::from([("command".to_owned(), command), ("console".to_owned(), console)])
 }

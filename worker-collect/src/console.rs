@@ -1,0 +1,196 @@
+//! The collect stage on an OpenStack cloud: reads each server's result from its console, then deletes the application and
+//! looks for what it left behind.
+
+use std::path::Path;
+
+use autoopt_cloud::workload::{Inventory, Owner, remove};
+use autoopt_cloud::{Cloud, Clouds, console};
+use autoopt_epoch::command::OpenStack;
+use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::measure::measure;
+use autoopt_epoch::message::{Action, Artifact, Done, Epoch, Stage};
+use autoopt_epoch::time::Timestamp;
+use autoopt_epoch::worker::{Backend, Context};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::readings;
+
+/// The backend `console`.
+#[derive(Debug)]
+pub struct Console {
+    clouds: Clouds,
+}
+
+/// What the bench stage said of a server.
+#[derive(Debug, Deserialize)]
+struct Benched {
+    name: String,
+    id: String,
+    result: bool,
+}
+
+/// What was read before the servers were deleted, in case this worker dies in between.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    epoch: String,
+    artifacts: Vec<Artifact>,
+}
+
+impl Console {
+    /// Over the clusters of `[openstack]`.
+    pub fn new(config: OpenStack) -> Self {
+        Self { clouds: Clouds::new(config) }
+    }
+
+    async fn run(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let asked = asked(order)?;
+        let bench: &Map<String, Value> =
+            order.outputs.get(&Stage::Bench).ok_or_else(|| from_bench("outputs"))?;
+        let cloud = self.clouds.get(&order.cluster).await?;
+        let keep = context.state_dir.join(format!("collect-{}.json", order.cluster));
+        let artifacts = match kept(&keep, order) {
+            Some(artifacts) => artifacts,
+            None => {
+                context.note.send_replace("reading consoles".into());
+                let artifacts = read(&cloud, bench).await?;
+                unchanged(&cloud, order).await.map_err(|failure| with(failure, &artifacts))?;
+                let text = serde_json::to_vec(&Kept {
+                    epoch: order.epoch.to_string(),
+                    artifacts: artifacts.clone(),
+                });
+                let text = text.map_err(|error| broken(error.to_string()))?;
+                std::fs::write(&keep, text)
+                    .map_err(|error| broken(format!("{}: {error}", keep.display())))?;
+                artifacts
+            }
+        };
+        let measurement = readings::raw_values(asked, &artifacts).and_then(|values| measure(asked, &values));
+        let measurement = measurement.map_err(|failure| with(failure, &artifacts))?;
+        context.note.send_replace("deleting the servers".into());
+        let deleted = remove(&cloud, &Owner::of(order)).await?;
+        let before: Inventory = serde_json::from_value(bench.get("before").cloned().unwrap_or_default())
+            .map_err(|_| from_bench("outputs.before"))?;
+        let leaks = before.leaks(&cloud, &deleted).await?;
+        if !leaks.is_empty() {
+            tracing::error!(epoch = %order.epoch, cluster = order.cluster, ?leaks, "the benchmark left something behind");
+        }
+        let outputs = Map::from_iter([("leaks".to_owned(), json!(leaks))]);
+        Ok(Done { measurement: Some(measurement), artifacts, outputs, ..Done::default() })
+    }
+}
+
+/// Every server's console, and its results: `NAME` for the server NAME, or `NAME.RESULT` where it printed several.
+async fn read(cloud: &Cloud, bench: &Map<String, Value>) -> Result<Vec<Artifact>, Failure> {
+    let servers: Vec<Benched> = serde_json::from_value(bench.get("servers").cloned().unwrap_or_default())
+        .map_err(|_| from_bench("outputs.servers"))?;
+    let pattern = bench.get("marker").and_then(Value::as_str).unwrap_or(console::MARKER);
+    let marker = Regex::new(pattern).map_err(|error| broken(error.to_string()))?;
+    let mut artifacts = Vec::new();
+    let mut missing = Vec::new();
+    for server in servers.iter().filter(|server| server.result) {
+        let text = cloud.console(&server.id).await?;
+        artifacts.push(Artifact::new(format!("{}.console", server.name), text.as_bytes(), false));
+        let printed = console::read(&text, &marker);
+        missing.extend(
+            printed
+                .damaged
+                .iter()
+                .map(|(name, why)| format!("result `{name}` of server `{}`: {why}", server.name)),
+        );
+        if printed.results.is_empty() && printed.damaged.is_empty() {
+            missing.push(format!(
+                "server `{}` printed no result ({} bytes on its console)",
+                server.name,
+                text.len()
+            ));
+        }
+        let several = printed.results.len() > 1;
+        for (name, content) in printed.results {
+            let name = if several { format!("{}.{name}", server.name) } else { server.name.clone() };
+            artifacts.push(Artifact::new(name, content.as_bytes(), false));
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(artifacts),
+        false => Err(with(Failure::new(FailureKind::Invalid, missing.join("; ")), &artifacts)),
+    }
+}
+
+/// Whether the aggregate still says what the apply stage left there: what somebody changed since was not measured.
+async fn unchanged(cloud: &Cloud, order: &Epoch) -> Result<(), Failure> {
+    let Some(applied) = order.outputs.get(&Stage::Apply).and_then(|outputs| outputs.get("aggregate")) else {
+        return Ok(());
+    };
+    let Some(name) = applied["name"].as_str() else { return Ok(()) };
+    let now = cloud.aggregate(name).await?;
+    if json!(now.metadata) == applied["metadata"] && json!(now.hosts) == applied["hosts"] {
+        return Ok(());
+    }
+    let reason = format!(
+        "host aggregate `{name}` was changed by somebody else while this was measured: it had {} with hosts {}, and now has {} \
+         with hosts {}",
+        applied["metadata"],
+        applied["hosts"],
+        json!(now.metadata),
+        json!(now.hosts)
+    );
+    Err(Failure::new(FailureKind::Invalid, reason))
+}
+
+fn kept(path: &Path, order: &Epoch) -> Option<Vec<Artifact>> {
+    let kept: Kept = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    (kept.epoch == order.epoch.to_string()).then_some(kept.artifacts)
+}
+
+fn with(failure: Failure, artifacts: &[Artifact]) -> Failure {
+    artifacts.iter().cloned().fold(failure, Failure::with_artifact)
+}
+
+fn asked(order: &Epoch) -> Result<&autoopt_epoch::message::Measure, Failure> {
+    order.measure.as_ref().ok_or_else(|| {
+        Failure::new(FailureKind::Invalid, "the order does not say what to measure (`measure` is missing)")
+    })
+}
+
+fn from_bench(what: &str) -> Failure {
+    broken(format!(
+        "the bench stage gave no `{what}`; the backend `console` goes with the bench backend `servers`"
+    ))
+}
+
+fn broken(reason: String) -> Failure {
+    Failure::new(FailureKind::Broken, reason)
+}
+
+#[async_trait::async_trait]
+impl Backend for Console {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        self.clouds.cluster(&order.cluster)?;
+        if let Some(key) = order.backend.settings.keys().next() {
+            return Err(broken(format!("[collect] settings.{key}: the backend `console` has no settings")));
+        }
+        match order.action {
+            Action::Run => readings::check(asked(order)?),
+            Action::Capture | Action::Undo => Ok(()),
+        }
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let started = Timestamp::now();
+        match order.action {
+            Action::Run => tokio::select! {
+                done = self.run(order, context) => done.map(|done| Done { started, ..done }),
+                () = context.cancelled.cancelled() => {
+                    Err(Failure::new(FailureKind::Abandoned, "cancelled while results were collected"))
+                }
+            },
+            // what bench left is bench's to remove
+            Action::Undo => Ok(Done { started, ..Done::default() }),
+            Action::Capture => {
+                Err(Failure::new(FailureKind::Abandoned, "the collect stage has nothing to capture"))
+            }
+        }
+    }
+}

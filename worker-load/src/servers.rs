@@ -1,0 +1,75 @@
+//! The load stage on an OpenStack cloud: has the load's servers there, as they are described.
+
+use std::path::PathBuf;
+
+use autoopt_cloud::Clouds;
+use autoopt_cloud::workload::{Owner, Workload, deploy, remove};
+use autoopt_epoch::command::OpenStack;
+use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::message::{Action, Done, Epoch};
+use autoopt_epoch::time::Timestamp;
+use autoopt_epoch::worker::{Backend, Context};
+use serde_json::{Map, Value, json};
+
+/// The backend `servers`.
+#[derive(Debug)]
+pub struct Servers {
+    clouds: Clouds,
+}
+
+impl Servers {
+    /// Over the clusters of `[openstack]`.
+    pub fn new(config: OpenStack) -> Self {
+        Self { clouds: Clouds::new(config) }
+    }
+
+    async fn run(&self, order: &Epoch, context: &Context) -> Result<Map<String, Value>, Failure> {
+        let workload = Workload::of(order)?;
+        let cloud = self.clouds.get(&order.cluster).await?;
+        let files = self.clouds.config().files.clone().unwrap_or_else(|| PathBuf::from("."));
+        let deployed = deploy(&cloud, &workload, &Owner::of(order), &files, context).await?;
+        let reused = deployed.iter().all(|server| server.reused);
+        if !reused {
+            context.note.send_replace("waiting for the load to settle".into());
+            tokio::select! {
+                () = tokio::time::sleep(workload.settle.0) => {}
+                () = context.cancelled.cancelled() => {
+                    return Err(Failure::new(FailureKind::Abandoned, "cancelled while the load settled"));
+                }
+            }
+        }
+        let servers: Value = deployed.iter().map(|server| server.facts()).collect();
+        let mut outputs = Map::new();
+        outputs.insert("servers".into(), servers);
+        outputs.insert("reused".into(), json!(reused));
+        Ok(outputs)
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for Servers {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        self.clouds.cluster(&order.cluster)?;
+        match order.action {
+            Action::Run => Workload::of(order).map(drop),
+            // what was created is found by its name
+            Action::Undo => Ok(()),
+            Action::Capture => {
+                Err(Failure::new(FailureKind::Abandoned, "the load stage has nothing to capture"))
+            }
+        }
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let started = Timestamp::now();
+        let outputs = match order.action {
+            Action::Run => self.run(order, context).await?,
+            _ => {
+                context.note.send_replace("deleting the load's servers".into());
+                remove(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
+                Map::new()
+            }
+        };
+        Ok(Done { started, outputs, ..Done::default() })
+    }
+}
