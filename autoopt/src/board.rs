@@ -24,7 +24,7 @@ impl Board {
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let bar = all.add(ProgressBar::new(0));
-        bar.set_style(style("{bar:30} {pos}/{len} trials  {msg}"));
+        bar.set_style(style("{bar:30} {pos}/{len} trials  {wide_msg}"));
         Self { all, bar, clusters: BTreeMap::new() }
     }
 
@@ -46,7 +46,7 @@ impl Board {
     pub(crate) fn cluster(&mut self, name: &str, activity: &str) {
         let line = self.clusters.entry(name.to_owned()).or_insert_with(|| {
             let line = self.all.add(ProgressBar::new(0));
-            line.set_style(style("{msg}"));
+            line.set_style(style("{wide_msg}"));
             line
         });
         line.set_message(format!("{}  {}", plain(name), plain(activity)));

@@ -19,6 +19,7 @@ mod watch;
 
 use autoopt_coordinator::machine::Phase;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::client::{Client, Server};
 use crate::fault::Fault;
@@ -43,11 +44,11 @@ Exit codes:
 "
 )]
 pub(crate) struct Autoopt {
-    #[command(flatten)]
-    server: Server,
     /// Print JSON, for programs; errors as well
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    server: Server,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -134,6 +135,11 @@ impl Autoopt {
             Command::Completions(completions) => completions.run(),
         }
     }
+}
+
+/// SIGINTs from now on. One that comes while nobody waits for it is kept, unlike with `ctrl_c()` in a loop.
+fn interrupts() -> Result<Signal, Fault> {
+    signal(SignalKind::interrupt()).map_err(|e| Fault::failed("no signals").because(e))
 }
 
 /// A name or an id as it may stand in an address.

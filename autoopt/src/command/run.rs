@@ -13,7 +13,7 @@ use autoopt_epoch::message::{Event, EventKind, TrialKind};
 use autoopt_epoch::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::validate;
+use super::{interrupts, validate};
 use crate::board::Board;
 use crate::fault::{Fault, Kind};
 use crate::show::{say, say_json_line};
@@ -73,6 +73,7 @@ impl Run {
             }
         };
         let mut progress = Progress { board: (!json).then(Board::new), closing: false };
+        let mut interrupts = interrupts()?;
         let mut interrupted = false;
         loop {
             tokio::select! {
@@ -86,8 +87,7 @@ impl Run {
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Err(Fault::failed("the coordinator ended early")),
                 },
-                result = tokio::signal::ctrl_c() => {
-                    result.map_err(|e| Fault::failed("no signals").because(e))?;
+                _ = interrupts.recv() => {
                     if interrupted {
                         return Err(Fault::failed("left at once; the cluster may not be as it was found")
                             .next("run the same command again: it goes on, and restores at its end"));
@@ -140,7 +140,7 @@ impl Progress {
             return Ok(());
         };
         board.tell(event);
-        if event.kind == EventKind::TrialEnded {
+        if matches!(event.kind, EventKind::TrialEnded | EventKind::EpochStarted) {
             let summary = Summary::read(handle.store(), experiment).await?;
             board.show(&Standing::of(&summary.view, Timestamp::now()));
         }

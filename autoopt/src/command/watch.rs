@@ -8,7 +8,7 @@ use autoopt_epoch::message::EventKind;
 use autoopt_epoch::time::Timestamp;
 use tokio::time::Instant;
 
-use super::{reference, status};
+use super::{interrupts, reference, status};
 use crate::board::Board;
 use crate::client::{Client, EventStream};
 use crate::fault::{Fault, Kind};
@@ -54,15 +54,26 @@ pub(super) async fn watch(
     after: Option<i64>,
     json: bool,
 ) -> Result<(), Fault> {
+    let mut interrupts = interrupts()?;
+    let mut picture = Picture { json, board: (!json).then(Board::new), detail };
+    tokio::select! {
+        result = follow(client, &mut picture, after) => result?,
+        _ = interrupts.recv() => return Err(picture.interrupted()),
+    }
+    picture.end(client).await
+}
+
+async fn follow(client: &Client, picture: &mut Picture, after: Option<i64>) -> Result<(), Fault> {
     // by its id: another one may take its name once it has ended
-    let id = detail.summary.id.to_string();
+    let id = picture.detail.summary.id.to_string();
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<EventView>();
     let stream = EventStream::open(client, Some(&id), after).await?;
     let mut following = std::pin::pin!(stream.follow(|event| drop(sender.send(event))));
-    let mut picture = Picture { json, board: (!json).then(Board::new), detail };
     picture.refresh(client, &id).await?;
     let mut refreshed = Instant::now();
-    let (mut stale, mut told_end) = (false, false);
+    let mut stale = false;
+    // of an experiment that ended before, nothing is told any more
+    let mut told_end = after.is_none() && picture.detail.summary.phase == Phase::Ended;
     let mut ended: Option<Instant> = None;
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -81,18 +92,13 @@ pub(super) async fn watch(
                 picture.draw();
                 if picture.detail.summary.phase == Phase::Ended {
                     let since = *ended.get_or_insert_with(Instant::now);
-                    if told_end || since.elapsed() >= AFTER_END || refreshed.elapsed() >= AFTER_END {
-                        break;
+                    if told_end || since.elapsed() >= AFTER_END {
+                        return Ok(());
                     }
                 }
             }
-            result = tokio::signal::ctrl_c() => {
-                result.map_err(|e| Fault::failed("no signals").because(e))?;
-                return Err(picture.interrupted());
-            }
         }
     }
-    picture.end(client).await
 }
 
 /// What is shown.
