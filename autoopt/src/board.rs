@@ -24,7 +24,7 @@ impl Board {
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let bar = all.add(ProgressBar::new(0));
-        bar.set_style(style("{bar:30} {pos}/{len} trials  {wide_msg}"));
+        bar.set_style(style("{bar:20} {pos}/{len} trials  {wide_msg}"));
         Self { all, bar, clusters: BTreeMap::new() }
     }
 
@@ -32,7 +32,8 @@ impl Board {
     pub(crate) fn show(&self, standing: &Standing) {
         self.bar.set_length(standing.total.max(standing.done).into());
         self.bar.set_position(standing.done.into());
-        let parts = [standing.best(), standing.time()];
+        // the end of it is cut off where the terminal is narrow
+        let parts = [standing.time(), standing.best()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         self.bar.set_message(parts.join("; "));
     }
@@ -61,7 +62,9 @@ impl Board {
 
     /// Takes bar and clusters away; the lines stay.
     pub(crate) fn clear(&self) {
-        let _ = self.all.clear();
+        // one that is not finished is drawn once more when it is dropped
+        self.clusters.values().for_each(ProgressBar::finish_and_clear);
+        self.bar.finish_and_clear();
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn spell(period: Duration) -> String {
     }
 }
 
+/// The same for what is often short: tenths of a second below ten seconds.
+pub(crate) fn spell_short(period: Duration) -> String {
+    if period.as_millis() < 10_000 { format!("{:.1} s", period.as_secs_f64()) } else { spell(period) }
+}
+
 /// How long ago something was.
 pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
     format!("{} ago", spell(now.since(then)))
@@ -72,5 +77,7 @@ mod tests {
         let texts: Vec<String> =
             [7, 65, 3600, 90_061].into_iter().map(|s| spell(Duration::from_secs(s))).collect();
         assert_eq!(texts, ["7 s", "1 min 05 s", "1 h 00 min", "1 d 01 h"]);
+        let short = [640, 9940, 10_400, 61_000].map(|ms| spell_short(Duration::from_millis(ms)));
+        assert_eq!(short, ["0.6 s", "9.9 s", "10 s", "1 min 01 s"]);
     }
 }

@@ -8,7 +8,7 @@ use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::failure::Outcome;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
-pub(crate) use figures::{ago, change, figure, spell};
+pub(crate) use figures::{ago, change, figure, spell, spell_short};
 
 /// Writes a line to standard output. A reader that went away ends the program quietly, as other filters do.
 pub(crate) fn say(text: impl std::fmt::Display) {

@@ -5,7 +5,7 @@ use autoopt_coordinator::api::view::{
 };
 use autoopt_epoch::time::Timestamp;
 
-use crate::show::{Tone, cell, figure, lines, plain, spell, table};
+use crate::show::{Tone, cell, figure, lines, plain, spell_short, table};
 use crate::standing::{activity, title};
 
 pub(super) fn describe(detail: &TrialDetail) -> String {
@@ -29,7 +29,10 @@ pub(super) fn describe(detail: &TrialDetail) -> String {
     }
     text.push_str(&format!("\n  submitted  {}", trial.submitted));
     if let Some(ended) = trial.ended {
-        text.push_str(&format!("\n  ended      {ended}, after {}", spell(ended.since(trial.submitted))));
+        text.push_str(&format!(
+            "\n  ended      {ended}, after {}",
+            spell_short(ended.since(trial.submitted))
+        ));
     }
     if let Some(objective) = trial.objective {
         let of =
@@ -81,7 +84,7 @@ fn row(attempt: &AttemptView) -> Vec<comfy_table::Cell> {
         (AttemptEnding::Superseded, _) => (Tone::Faint, "superseded".to_owned()),
     };
     let because = attempt.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let took = attempt.started.map(|started| spell(attempt.ended.since(started)));
+    let took = attempt.started.map(|started| spell_short(attempt.ended.since(started)));
     let artifacts: Vec<&str> = attempt.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
     vec![
         cell(attempt.step + 1),
