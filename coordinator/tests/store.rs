@@ -4,12 +4,17 @@
 
 mod support;
 
+use std::time::Duration;
+
 use autoopt_coordinator::machine::{Ending, Phase, Progress, Record};
 use autoopt_coordinator::store::{Batch, Committed, Store, StoreError};
 use autoopt_epoch::bus::Outgoing;
 use autoopt_epoch::id::MessageId;
 use autoopt_epoch::message::{EventKind, Stage};
 use support::{Postgres, at, attempt, cluster, epoch, event, experiment, measured, trial};
+
+/// A busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs each behaviour on each database.
 macro_rules! on_both {
@@ -42,6 +47,8 @@ on_both! {
     trials_come_page_by_page,
     a_batch_of_thousands_is_kept_whole,
     writers_do_not_lock_each_other_out,
+    a_second_one_stands_by_until_the_first_lets_go,
+    stores_that_are_opened_together_make_the_schema_once,
 }
 
 async fn what_is_open_comes_back_as_it_was(url: String) {
@@ -286,6 +293,91 @@ async fn writers_do_not_lock_each_other_out(url: String) {
         writer.await.unwrap();
     }
     assert_eq!(store.events(Some(e.id), 0, 999).await.unwrap().len(), 80);
+}
+
+async fn stores_that_are_opened_together_make_the_schema_once(url: String) {
+    let opened = futures::future::join_all((0..4).map(|_| Store::open(&url))).await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+}
+
+async fn a_second_one_stands_by_until_the_first_lets_go(url: String) {
+    let (first, second) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+    let claim = first.claim().await.unwrap();
+    assert!(second.try_claim().await.unwrap().is_none());
+    let e = experiment("e");
+    let batch = Batch { records: vec![Record::Experiment(e.clone())], ..Batch::default() };
+    first.commit(&batch).await.unwrap();
+
+    let standing_by = tokio::spawn(async move { (second.claim().await.unwrap(), second) });
+    // longer than it takes to look twice
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(!standing_by.is_finished());
+    drop(claim);
+    let (_claim, second) = tokio::time::timeout(PATIENCE, standing_by).await.unwrap().unwrap();
+    assert_eq!(second.load().await.unwrap().experiments, [e]);
+    second.commit(&batch).await.unwrap();
+    assert!(first.try_claim().await.unwrap().is_none());
+}
+
+/// The process that holds the lock is killed.
+#[tokio::test]
+async fn a_killed_process_leaves_its_sqlite_store_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
+    let store = Store::open(&format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+    let mut holder = std::process::Command::new("sh")
+        .args(["-c", "exec 9>>\"$0\" && flock 9 && echo held && exec sleep 600"])
+        .arg(dir.path().join("store.db.lock"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 5];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut said).unwrap();
+    assert!(store.try_claim().await.unwrap().is_none());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(store.try_claim().await.unwrap().is_some());
+}
+
+/// Ends the sessions that hold a claim, as a restart of the server does.
+fn end_sessions(database: &Postgres) {
+    database.run(
+        "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = \
+         (select oid from pg_database where datname = current_database())",
+    );
+}
+
+#[tokio::test]
+async fn a_claim_whose_session_ends_goes_on_once_the_store_is_read_again() {
+    let database = Postgres::new();
+    let store = Store::open(&database.url()).await.unwrap();
+    let claim = store.claim().await.unwrap();
+    let e = experiment("e");
+    let batch = Batch { records: vec![Record::Experiment(e.clone())], ..Batch::default() };
+    store.commit(&batch).await.unwrap();
+    end_sessions(&database);
+    assert!(matches!(store.commit(&batch).await, Err(StoreError::Database(_))));
+    assert!(matches!(store.commit(&batch).await, Err(StoreError::Lapsed)), "others may have written");
+    assert_eq!(store.load().await.unwrap().experiments, [e]);
+    store.commit(&batch).await.unwrap();
+    let other = Store::open(&database.url()).await.unwrap();
+    assert!(other.try_claim().await.unwrap().is_none());
+    drop(claim);
+}
+
+#[tokio::test]
+async fn a_claim_that_another_one_got_is_lost_for_good() {
+    let database = Postgres::new();
+    let first = Store::open(&database.url()).await.unwrap();
+    let claim = first.claim().await.unwrap();
+    let second = Store::open(&database.url()).await.unwrap();
+    end_sessions(&database);
+    let _taken = tokio::time::timeout(PATIENCE, second.claim()).await.unwrap().unwrap();
+    let batch = Batch { records: vec![Record::Experiment(experiment("e"))], ..Batch::default() };
+    assert!(first.commit(&batch).await.is_err());
+    tokio::time::timeout(PATIENCE, claim.lost()).await.unwrap();
+    assert!(matches!(first.commit(&batch).await, Err(StoreError::Lost)));
+    second.commit(&batch).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Writing: everything that follows from one batch of messages, in one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use autoopt_epoch::bus::Outgoing;
 use autoopt_epoch::id::{EpochId, ExperimentId, MessageId, TrialId};
@@ -11,11 +12,15 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, QueryFilter,
 };
 
+use super::bulk::Bulk;
 use super::entity::{artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, trial};
 use super::rows::{self, Rows};
+use super::session::Session;
 use super::{Store, StoreError};
 use crate::machine::Record;
 
+/// A commit that takes longer is given up, and with it the session it ran on.
+const LONGEST: Duration = Duration::from_secs(30);
 /// Parameters of one statement; SQLite takes 32,766 of them.
 const MAX_BINDS: usize = 30_000;
 
@@ -77,6 +82,52 @@ impl Store {
         let messages = batch.outbox.iter().map(rows::outgoing).collect::<Result<Vec<_>, _>>()?;
         let inbox = batch.inbox.iter().map(|id| rows::inbox(*id, batch.at)).collect();
 
+        if self.is_sqlite() {
+            self.commit_steps(inbox, rows, events, messages, &batch.sent).await
+        } else {
+            let mut bulk = Bulk::default();
+            let gathered = bulk
+                .insert_new(inbox)
+                .and_then(|()| bulk.upsert(rows.experiments))
+                .and_then(|()| bulk.upsert(rows.trials))
+                .and_then(|()| bulk.upsert(rows.epochs))
+                .and_then(|()| bulk.upsert(rows.attempts))
+                .and_then(|()| bulk.upsert(rows.metrics))
+                .and_then(|()| bulk.upsert(rows.artifacts))
+                .and_then(|()| bulk.upsert(rows.clusters))
+                .and_then(|()| bulk.delete_messages(&batch.sent))
+                .and_then(|()| bulk.append_events(events))
+                .and_then(|()| bulk.append_messages(messages));
+            gathered.map_err(super::sql)?;
+            self.commit_at_once(bulk).await
+        }
+    }
+
+    async fn commit_at_once(&self, bulk: Bulk) -> Result<Committed, StoreError> {
+        let Some(session) = self.session()? else {
+            let pool = self.db.get_postgres_connection_pool();
+            let mut connection = pool.acquire().await.map_err(super::sql)?;
+            return bulk.execute(&mut connection).await.map_err(super::sql);
+        };
+        let mut held = session.held().await?;
+        let Some(mut connection) = held.take() else { return Err(StoreError::Lapsed) };
+        let done = tokio::time::timeout(LONGEST, bulk.execute(&mut connection)).await;
+        let done = done.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        // a refused statement leaves the session usable, anything else does not
+        if done.is_ok() || Session::alive(&mut connection).await {
+            held.put_back(connection);
+        }
+        done.map_err(super::sql)
+    }
+
+    async fn commit_steps(
+        &self,
+        inbox: Vec<inbox::ActiveModel>,
+        rows: Rows,
+        events: Vec<event::ActiveModel>,
+        messages: Vec<outbox::ActiveModel>,
+        sent: &[i64],
+    ) -> Result<Committed, StoreError> {
         // dropped on an error, which rolls back
         let tx = self.begin().await?;
         insert_new::<inbox::Entity, _, _>(&tx, inbox).await?;
@@ -88,7 +139,7 @@ impl Store {
         upsert::<metric::Entity, _, _>(&tx, rows.metrics).await?;
         upsert::<artifact::Entity, _, _>(&tx, rows.artifacts).await?;
         upsert::<cluster::Entity, _, _>(&tx, rows.clusters).await?;
-        for sent in batch.sent.chunks(MAX_BINDS) {
+        for sent in sent.chunks(MAX_BINDS) {
             let sent = outbox::Column::Seq.is_in(sent.iter().copied());
             outbox::Entity::delete_many().filter(sent).exec(&tx).await?;
         }

@@ -44,6 +44,9 @@ impl Store {
 
     /// Everything that is open, for [`crate::machine::World::restore`].
     pub async fn load(&self) -> Result<Stored, StoreError> {
+        if let Some(session) = self.session()? {
+            session.resume().await?;
+        }
         let mut stored = Stored::default();
         let open = experiment::Column::Phase.ne(rows::phase(Phase::Ended));
         let found = experiment::Entity::find().filter(open.clone());

@@ -4,6 +4,8 @@
 //! messages, the changed records, the events, and the messages to publish. After a crash either all of it is there or
 //! nothing, and then the broker delivers the messages again.
 
+mod bulk;
+mod claim;
 mod commit;
 mod entity;
 mod load;
@@ -11,18 +13,24 @@ mod migration;
 mod overview;
 mod query;
 mod rows;
+mod session;
 
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
+pub use claim::Claim;
 pub use commit::{Batch, Committed};
 pub use query::ArtifactEntry;
+
+use session::Session;
 
 /// How long a connection waits for another one that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -31,6 +39,9 @@ const BUSY: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Store {
     db: DatabaseConnection,
+    url: Arc<str>,
+    /// What commits go through once the store is claimed.
+    session: Arc<Mutex<Option<Weak<Session>>>>,
 }
 
 /// Why the store could not do something.
@@ -47,6 +58,17 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the store's schema cannot be brought up to date; was it written by a later version?")]
     Migrate(#[source] DbErr),
+    /// The lock that keeps other processes away cannot be used.
+    #[error("the lock file {at} cannot be used; check its permissions")]
+    Lock { at: PathBuf, source: std::io::Error },
+    /// The connection was away for a while, and others may have written meanwhile.
+    #[error(
+        "the claim on the store was away for a while; nothing was kept, and the store has to be read again"
+    )]
+    Lapsed,
+    /// Somebody else has the claim.
+    #[error("another coordinator has taken the store over; this one has to end")]
+    Lost,
     /// A statement failed; its transaction changed nothing.
     #[error("the store failed; nothing of this transaction was kept")]
     Database(#[from] DbErr),
@@ -81,8 +103,23 @@ impl Store {
         }
         let opened = Database::connect(options).await;
         let db = opened.map_err(|source| StoreError::Open { at: without_secret(url), source })?;
-        migration::Migrator::up(&db, None).await.map_err(StoreError::Migrate)?;
-        Ok(Self { db })
+        let store = Self { db, url: url.into(), session: Arc::default() };
+        store.migrate().await.map_err(StoreError::Migrate)?;
+        Ok(store)
+    }
+
+    /// One at a time: two that start together would both find no tables.
+    async fn migrate(&self) -> Result<(), DbErr> {
+        let tx = self.begin().await?;
+        if !self.is_sqlite() {
+            tx.execute_unprepared("select pg_advisory_xact_lock(hashtext('autoopt.schema'))").await?;
+        }
+        migration::Migrator::up(&tx, None).await?;
+        tx.commit().await
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Sqlite
     }
 
     /// Closes the connections.
@@ -105,4 +142,8 @@ fn without_secret(url: &str) -> String {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         _ => url.into(),
     }
+}
+
+fn sql(error: sqlx::Error) -> StoreError {
+    StoreError::Database(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))))
 }

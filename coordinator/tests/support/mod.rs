@@ -158,23 +158,29 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) fn new() -> Self {
         let name = format!("store_{}", uuid::Uuid::now_v7().simple());
-        psql(&format!("create database {name}"));
+        psql("postgres", &format!("create database {name}"));
         Self { name }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:5432/{}", self.name)
     }
+
+    /// Runs a statement from another session.
+    pub(crate) fn run(&self, statement: &str) {
+        psql(&self.name, statement);
+    }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        psql(&format!("drop database {} with (force)", self.name));
+        psql("postgres", &format!("drop database {} with (force)", self.name));
     }
 }
 
-fn psql(statement: &str) {
-    let command = ["-h", "127.0.0.1", "-U", "postgres", "-q", "-c", statement];
+fn psql(database: &str, statement: &str) {
+    let command =
+        ["-h", "127.0.0.1", "-U", "postgres", "-d", database, "-q", "-o", "/dev/null", "-c", statement];
     let status = Command::new("psql").args(command).status();
     assert!(status.expect("psql is installed").success(), "{statement}");
 }

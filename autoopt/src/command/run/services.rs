@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoopt_coordinator::engine::{Engine, Handle};
-use autoopt_coordinator::store::Store;
+use autoopt_coordinator::store::{Claim, Store};
 use autoopt_epoch::bus::memory::MemoryBus;
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::id::ExperimentId;
@@ -27,6 +27,8 @@ pub(super) struct Services {
     pub(super) resumed: Option<ExperimentId>,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
+    /// Keeps another `autoopt run` away from the store.
+    _claim: Claim,
 }
 
 impl Services {
@@ -41,6 +43,11 @@ impl Services {
             .map_err(|e| Fault::failed(format!("cannot make `{}`", state.display())).because(e))?;
         let url = format!("sqlite://{}?mode=rwc", state.join("store.sqlite").display());
         let store = Store::open(&url).await.map_err(|e| Fault::failed("the store").because(e))?;
+        let claim = store.try_claim().await.map_err(|e| Fault::failed("the store").because(e))?;
+        let claim = claim.ok_or_else(|| {
+            Fault::failed(format!("another `autoopt run` works with `{}`", state.display()))
+                .next("wait until it has ended, or name another folder with --state")
+        })?;
         let bus = MemoryBus::new().bus();
         let (mut engine, handle) =
             Engine::new(store, bus.clone()).await.map_err(|e| Fault::failed("the store").because(e))?;
@@ -62,7 +69,7 @@ impl Services {
             tasks.spawn(supervised(stage.as_str(), work));
         }
         tasks.spawn(supervised("coordinator", engine.run(shutdown.clone())));
-        Ok(Self { handle, resumed, shutdown, tasks })
+        Ok(Self { handle, resumed, shutdown, tasks, _claim: claim })
     }
 
     /// Ends all services.
