@@ -2,6 +2,7 @@
 //! transaction before anything is acknowledged or published.
 
 mod batch;
+mod health;
 mod relay;
 
 use std::collections::HashMap;
@@ -20,6 +21,9 @@ use crate::machine::{Input, World};
 use crate::metrics::Metrics;
 use crate::store::{Committed, Store, StoreError};
 use batch::{Prepared, Work};
+use relay::Told;
+
+pub use health::{Failing, Health};
 
 /// Deliveries that share one transaction.
 const MAX_BATCH: usize = 256;
@@ -61,6 +65,7 @@ pub struct Handle {
     events: broadcast::Sender<Event>,
     store: Store,
     metrics: Arc<Metrics>,
+    health: health::Watched,
 }
 
 impl Handle {
@@ -74,6 +79,11 @@ impl Handle {
     /// Events from now on, after they are on disk.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// What the engine waits for.
+    pub fn health(&self) -> Health {
+        self.health.lock().clone()
     }
 
     /// The store, to read from.
@@ -97,6 +107,7 @@ pub struct Engine {
     /// Raw output of open epochs' bench stage, for their collect stage.
     artifacts: HashMap<EpochId, Vec<Artifact>>,
     relay: relay::Relay,
+    health: health::Watched,
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
@@ -108,11 +119,17 @@ impl Engine {
         let (wishes, wished) = mpsc::channel(1024);
         let (events, _) = broadcast::channel(EVENT_BUFFER);
         let world = World::restore(store.load().await?, Timestamp::now());
-        let relay = relay::Relay::start(bus.clone());
+        let health = health::Watched::default();
+        let mut relay = relay::Relay::start(bus.clone(), health.clone());
         relay.publish(store.outbox().await?);
         let metrics = Arc::new(Metrics::default());
-        let handle =
-            Handle { wishes, events: events.clone(), store: store.clone(), metrics: Arc::clone(&metrics) };
+        let handle = Handle {
+            wishes,
+            events: events.clone(),
+            store: store.clone(),
+            metrics: Arc::clone(&metrics),
+            health: health.clone(),
+        };
         let engine = Self {
             store,
             bus,
@@ -121,6 +138,7 @@ impl Engine {
             world,
             artifacts: HashMap::new(),
             relay,
+            health,
             sent: Vec::new(),
             metrics,
         };
@@ -151,9 +169,9 @@ impl Engine {
                     None => return Ok(()),
                 },
                 Some(wish) = self.wishes.recv() => work.wishes.push(wish),
-                Some(seq) = self.relay.confirmed() => {
-                    self.sent.push(seq);
-                    if tokio::time::Instant::now() < flush {
+                Some(told) = self.relay.told() => {
+                    self.hear(told, &mut work);
+                    if work.news.is_empty() && tokio::time::Instant::now() < flush {
                         continue;
                     }
                 }
@@ -181,10 +199,18 @@ impl Engine {
         while let Ok(wish) = self.wishes.try_recv() {
             work.wishes.push(wish);
         }
-        while let Some(seq) = self.relay.confirmed_already() {
-            self.sent.push(seq);
+        while let Some(told) = self.relay.told_already() {
+            self.hear(told, work);
         }
         work.tick |= self.world.next_deadline().is_some_and(|d| d <= Timestamp::now());
+    }
+
+    fn hear(&mut self, told: Told, work: &mut Work) {
+        match told {
+            Told::Safe(seq) => self.sent.push(seq),
+            Told::Missing(key) => work.news.push(batch::queue_missing(Timestamp::now(), &key)),
+            Told::Found(key) => work.news.push(batch::queue_found(Timestamp::now(), &key)),
+        }
     }
 
     /// Decides, commits, and only then tells anybody. While the store fails, the deliveries stay unacknowledged and the
@@ -198,6 +224,7 @@ impl Engine {
                         error = &error as &dyn std::error::Error,
                         "the store failed; trying again"
                     );
+                    Failing::note(&mut self.health.lock().store_failing, error.to_string());
                     work.wishes.extend(std::iter::from_fn(|| self.wishes.try_recv().ok()));
                     for wish in work.wishes.drain(..) {
                         // the one who asked may have gone
@@ -209,11 +236,12 @@ impl Engine {
                 }
             }
         };
+        self.health.lock().store_failing = None;
+        self.relay.forget(&self.sent);
         self.sent.clear();
         self.metrics.count(&prepared.batch);
         self.metrics.look(&self.world, prepared.batch.at);
-        let seqs = committed.outbox_seqs.into_iter();
-        self.relay.publish(seqs.zip(prepared.batch.outbox).collect());
+        self.relay.publish(committed.outbox_seqs.into_iter().zip(prepared.batch.outbox));
         for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {
             let event = Event { seq, ..event };
             self.relay.announce(&event);
@@ -242,17 +270,21 @@ impl Engine {
                 () = shutdown.cancelled() => return false,
                 () = tokio::time::sleep(STORE_PAUSE) => {}
             }
-            match self.store.load().await {
-                Ok(stored) => {
-                    self.world = World::restore(stored, Timestamp::now());
-                    self.artifacts.clear();
-                    return true;
-                }
+            match self.read().await {
+                Ok(()) => return true,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be read");
                 }
             }
         }
+    }
+
+    async fn read(&mut self) -> Result<(), StoreError> {
+        self.world = World::restore(self.store.load().await?, Timestamp::now());
+        self.artifacts.clear();
+        // a transaction may have been kept although its answer did not arrive
+        self.relay.publish(self.store.outbox().await?);
+        Ok(())
     }
 }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use autoopt_coordinator::engine::{Engine, Handle, Refusal};
+use autoopt_coordinator::engine::{Engine, Handle, Health, Refusal};
 use autoopt_coordinator::machine::Input;
 use autoopt_coordinator::store::Store;
 use autoopt_epoch::bus::memory::MemoryBus;
-use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, TRIAL_KEY};
+use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, Subscription, TRIAL_KEY};
 use autoopt_epoch::bus::{Bus, Outgoing};
 use autoopt_epoch::experiment::init_template;
 use autoopt_epoch::id::{ExperimentId, MessageId};
-use autoopt_epoch::message::{EventKind, Message, Trial};
+use autoopt_epoch::message::{EventKind, Message, Stage, Trial};
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tokio_util::sync::CancellationToken;
@@ -101,4 +101,38 @@ async fn a_locked_store_loses_nothing_and_says_so_to_whoever_asks() {
         }
     };
     tokio::time::timeout(PATIENCE, taken).await.expect("it is taken in once the store is back");
+}
+
+#[tokio::test]
+async fn a_stage_without_a_queue_shows_in_the_health_and_once_in_the_log() {
+    let memory = MemoryBus::new();
+    let store = Store::open("sqlite::memory:").await.expect("a store");
+    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
+    let mut events = handle.events();
+    tokio::spawn(engine.run(CancellationToken::new()));
+    submit(&handle).await.expect("it is submitted");
+    let mut next = async |kind: EventKind| {
+        let wanted = async {
+            loop {
+                let event = events.recv().await.expect("the engine runs");
+                if event.kind == kind {
+                    return event;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wanted).await.expect("it is in the log")
+    };
+    let missing = next(EventKind::QueueMissing).await;
+    let key = missing.detail["routing_key"].as_str().expect("a routing key").to_owned();
+    assert!(key.ends_with(".apply") && missing.seq > 0, "{missing:?}");
+    let health = handle.health();
+    assert!(health.unroutable.contains_key(&key) && health.relay_backlog > 0, "{health:?}");
+
+    let queue = Subscription::worker(Stage::Apply, "all", &["*".into()], 9);
+    let mut worker = memory.bus().subscribe(queue).await.expect("a queue");
+    assert_eq!(worker.next().await.expect("the bus is open").routing_key, key);
+    assert_eq!(next(EventKind::QueueFound).await.detail["routing_key"], missing.detail["routing_key"]);
+    let told = handle.store().events(None, 0, 999).await.expect("events");
+    assert_eq!(told.iter().filter(|e| e.kind == EventKind::QueueMissing).count(), 1);
+    assert_eq!(handle.health(), Health::default());
 }

@@ -19,6 +19,8 @@ pub(super) struct Work {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) wishes: Vec<Wish>,
     pub(super) tick: bool,
+    /// For the log.
+    pub(super) news: Vec<Event>,
 }
 
 /// What follows from it.
@@ -47,6 +49,7 @@ impl Engine {
         let mut known: HashSet<MessageId> = self.store.seen(&asked).await?;
         let mut prepared = Prepared { batch: Batch { at, ..Batch::default() }, ..Prepared::default() };
         prepared.batch.sent.clone_from(&self.sent);
+        prepared.batch.events.clone_from(&work.news);
         for (taken, delivery) in taken.into_iter().zip(&work.deliveries) {
             let rejected = match taken {
                 Ok(taken) if taken.duplicate_of.is_some_and(|id| known.contains(&id)) => None,
@@ -157,4 +160,16 @@ fn rejection(at: Timestamp, delivery: &Delivery, reason: &str) -> Event {
     let kind = if of_trial { EventKind::TrialRejected } else { EventKind::MessageRejected };
     let detail = serde_json::json!({"routing_key": delivery.routing_key, "body": excerpt});
     Event::new(at, kind, reason, detail)
+}
+
+pub(super) fn queue_missing(at: Timestamp, key: &str) -> Event {
+    let message = format!(
+        "no queue takes messages for `{key}`; start the service they are for: they wait, and go out once it is there"
+    );
+    Event::new(at, EventKind::QueueMissing, message, serde_json::json!({"routing_key": key}))
+}
+
+pub(super) fn queue_found(at: Timestamp, key: &str) -> Event {
+    let message = format!("a queue takes messages for `{key}` again; those that waited are on their way");
+    Event::new(at, EventKind::QueueFound, message, serde_json::json!({"routing_key": key}))
 }

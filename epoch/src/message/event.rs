@@ -119,6 +119,10 @@ kinds! {
     OptimizerSilent = "optimizer.silent",
     /// Went to the dead-letter exchange.
     MessageRejected = "message.rejected",
+    /// No queue takes the messages with a routing key; they wait.
+    QueueMissing = "queue.missing",
+    /// A queue takes them again.
+    QueueFound = "queue.found",
 }
 
 impl std::fmt::Display for EventKind {
