@@ -83,7 +83,8 @@ impl Store {
         let inbox = batch.inbox.iter().map(|id| rows::inbox(*id, batch.at)).collect();
 
         if self.is_sqlite() {
-            self.commit_steps(inbox, rows, events, messages, &batch.sent).await
+            // a dozen statements make a large future
+            Box::pin(self.commit_steps(inbox, rows, events, messages, &batch.sent)).await
         } else {
             let mut bulk = Bulk::default();
             let gathered = bulk
