@@ -1,0 +1,3 @@
+//! The simulator as its users see it: through HTTP, and embedded.
+
+mod experiment;
