@@ -19,6 +19,7 @@ mod ports;
 mod servers;
 mod session;
 mod stacks;
+pub mod template;
 pub mod workload;
 
 pub use aggregates::Aggregate;

@@ -10,3 +10,4 @@ pub use deploy::{Deployed, deploy};
 pub use leaks::Inventory;
 pub use remove::{leftovers, remove};
 pub use spec::{Owner, ServerSpec, Workload};
+pub(crate) use user_data::file;
