@@ -279,4 +279,29 @@ mod tests {
         let error = cloud.call(&Call::get(Service::Placement, &["x"])).await.unwrap_err();
         assert_eq!((asked.load(Ordering::SeqCst), error.kind), (1, ErrorKind::Refused));
     }
+
+    #[tokio::test]
+    async fn a_token_that_was_revoked_is_replaced() {
+        let directory =
+            std::env::var_os("OPENSTACK_LAB_DIR").unwrap_or_else(|| "/var/lib/openstack-lab".into());
+        let file = std::path::PathBuf::from(directory).join("clouds.yaml");
+        let identity = "http://127.0.0.1:5000/v3/auth/tokens";
+        if std::net::TcpStream::connect("127.0.0.1:5000").is_err() || !file.exists() {
+            println!("SKIPPED: the lab is not up (deploy/lab/openstack-lab up)");
+            return;
+        }
+        let cluster = Cluster { cloud: Some("lab".into()), clouds_file: Some(file), ..Cluster::default() };
+        let cloud = Cloud::connect("lab", &cluster).await.unwrap();
+        cloud.limits().await.unwrap();
+        let client = reqwest::Client::new();
+        let before = cloud.session().await;
+        let revoke = before.session.auth_type().authenticate(&client, client.delete(identity)).await.unwrap();
+        let mut revoke = revoke.build().unwrap();
+        let token = revoke.headers()["x-auth-token"].clone();
+        revoke.headers_mut().insert("x-subject-token", token);
+        assert_eq!(client.execute(revoke).await.unwrap().status().as_u16(), 204);
+        // keystonemiddleware keeps a token it has seen for a while, so only a service that has not will refuse it
+        cloud.providers().await.unwrap();
+        assert_eq!(cloud.session().await.number, before.number + 1);
+    }
 }

@@ -39,6 +39,8 @@ pub struct Stack {
     pub status: String,
     #[serde(default, rename = "stack_status_reason")]
     pub reason: Option<String>,
+    #[serde(default)]
+    pub tags: Option<Vec<String>>,
 }
 
 /// Something that happened in a stack or one nested in it.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use autoopt_cloud::workload::{Inventory, Owner, remove};
+use autoopt_cloud::workload::{Inventory, Owner, remove, remove_stacks};
 use autoopt_cloud::{Cloud, Clouds, console};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
@@ -69,7 +69,11 @@ impl Console {
         let measurement = readings::raw_values(asked, &artifacts).and_then(|values| measure(asked, &values));
         let measurement = measurement.map_err(|failure| with(failure, &artifacts))?;
         context.note.send_replace("deleting the servers".into());
-        let deleted = remove(&cloud, &Owner::of(order)).await?;
+        let owner = Owner::of(order);
+        let deleted = match bench.contains_key("stack") {
+            true => remove_stacks(&cloud, &owner).await?,
+            false => remove(&cloud, &owner).await?,
+        };
         let before: Inventory = serde_json::from_value(bench.get("before").cloned().unwrap_or_default())
             .map_err(|_| from_bench("outputs.before"))?;
         let leaks = before.leaks(&cloud, &deleted).await?;
@@ -156,7 +160,7 @@ fn asked(order: &Epoch) -> Result<&autoopt_epoch::message::Measure, Failure> {
 
 fn from_bench(what: &str) -> Failure {
     broken(format!(
-        "the bench stage gave no `{what}`; the backend `console` goes with the bench backend `servers`"
+        "the bench stage gave no `{what}`; the backend `console` goes with the bench backends `servers` and `heat`"
     ))
 }
 
