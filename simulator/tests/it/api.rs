@@ -123,7 +123,7 @@ async fn a_benchmark_prints_its_frame_and_leaves_nothing_behind() {
     api.simulator.advance(Duration::from_secs(200));
     let found = frames(&api.console(&server).await);
     assert_eq!(found.len(), 2);
-    assert!(found[0].contains("sending rate avg:") && found[0] == found[1]);
+    assert!(found[0].contains(" us\n") && found[0].contains("sending rate avg:") && found[0] == found[1]);
     let path = format!("/compute/v2.1/servers/{}", server["id"].as_str().unwrap());
     assert_eq!(api.call(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
     api.simulator.advance(Duration::from_secs(10));
