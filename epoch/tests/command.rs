@@ -129,12 +129,31 @@ async fn a_descendant_that_holds_the_output_does_not_hold_us() {
 }
 
 #[tokio::test]
-async fn two_hundred_megabytes_are_read_and_little_is_kept() {
-    let flood = shell("echo first; yes 0123456789abcdef | head -c 200000000; echo last", "max_output = 4096");
+async fn descendants_in_other_sessions_end_with_the_program() {
+    let stray = "setsid sh -c 'echo $$; exec sleep 1000' & ";
+    let failure = perform(&shell(&format!("{stray} wait"), "timeout = '300ms'")).await.expect_err("hangs");
+    assert!(gone(&String::from_utf8(failure.artifacts[0].content(100).unwrap()).unwrap()).await);
+    // one that holds no output, of a program that ends well
+    let quiet = "setsid sh -c 'echo $$ >&3; exec sleep 1000 3>&-' 3>&1 >/dev/null 2>&1 & sleep 0.2";
+    assert!(gone(&text(&perform(&shell(quiet, "")).await.unwrap())).await);
+}
+
+/// The most memory that this process ever had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn a_gigabyte_is_read_and_little_is_kept_of_it() {
+    let flood =
+        shell("echo first; yes 0123456789abcdef | head -c 1000000000; echo last", "max_output = 4096");
     let output = perform(&flood).await.unwrap();
-    assert_eq!(output.stdout.total, 200_000_011);
+    assert_eq!(output.stdout.total, 1_000_000_011);
     assert!(output.stdout.truncated && output.stdout.bytes.len() < 4200);
     assert!(text(&output).starts_with("first\n") && text(&output).ends_with("last\n"));
+    assert!(peak() < 128 << 20, "{} bytes", peak());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A worker as a process of its own, on a virtual host of its own.
 
-use std::path::Path;
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Rig {
     bus: Bus,
     reports: Box<dyn Incoming>,
-    program: &'static str,
+    program: PathBuf,
     worker: Worker,
     _vhost: Vhost,
 }
@@ -47,7 +49,12 @@ fn rabbitmqctl(arguments: &[&str]) {
 
 impl Rig {
     /// Starts `program` in `directory` with `commands`.
-    pub(crate) async fn start(program: &'static str, stage: Stage, directory: &Path, commands: &str) -> Self {
+    pub(crate) async fn start(
+        program: impl Into<PathBuf>,
+        stage: Stage,
+        directory: &Path,
+        commands: &str,
+    ) -> Self {
         let vhost = Vhost(format!("worker-{}", MessageId::fresh()));
         rabbitmqctl(&["add_vhost", &vhost.0]);
         rabbitmqctl(&["set_permissions", "-p", &vhost.0, "guest", ".*", ".*", ".*"]);
@@ -61,7 +68,8 @@ impl Rig {
             directory.join("state").display()
         );
         std::fs::write(directory.join("autoopt.toml"), settings).unwrap();
-        let worker = spawn(program, directory);
+        let program = program.into();
+        let worker = spawn(&program, directory);
         Self { bus, reports, program, worker, _vhost: vhost }
     }
 
@@ -72,7 +80,7 @@ impl Rig {
     }
 
     pub(crate) fn restart(&mut self, directory: &Path) {
-        self.worker = spawn(self.program, directory);
+        self.worker = spawn(&self.program, directory);
     }
 
     /// Sends `order` and waits for its end.
@@ -115,13 +123,17 @@ impl Rig {
         }
     }
 
+    pub(crate) fn worker_id(&self) -> u32 {
+        self.worker.0.id()
+    }
+
     pub(crate) async fn close(mut self) {
         self.kill();
         self.bus.close().await;
     }
 }
 
-fn spawn(program: &str, directory: &Path) -> Worker {
+fn spawn(program: &Path, directory: &Path) -> Worker {
     let mut command = Command::new(program);
     Worker(command.arg("--config").arg(directory.join("autoopt.toml")).spawn().unwrap())
 }
