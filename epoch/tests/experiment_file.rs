@@ -254,3 +254,50 @@ proptest! {
         }
     }
 }
+
+/// A key that nobody knows, wrong types (of a value, in a list and of a table), a word that is not possible, and a missing
+/// key.
+const MISSHAPEN: [(&str, &str, &str); 6] = [
+    ("seed = 1", "sead = 1", "sead: unknown key"),
+    ("[\"local\"]", "[\"local\", 5]", "clusters[1]: expected a text"),
+    ("low = -5.0", "low = \"five\"", "parameters[0].low: expected a number"),
+    ("high = 10.0", "hihg = 10.0", "parameters[0].hihg: unknown key"),
+    ("field = \"score\"", "field = 7", "metrics[0].field: expected a text"),
+    ("trials = 15", "trials = \"many\"", "budget.trials: expected a whole number"),
+];
+
+#[test]
+fn all_wrong_shapes_are_reported_at_once_each_at_its_place() {
+    let mut text = EXAMPLE.to_owned();
+    for (from, to, _) in MISSHAPEN {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let diagnostics = parse_toml(&text, "x.toml").unwrap_err();
+    let found: Vec<(usize, String)> =
+        diagnostics.all.iter().map(|d| (d.place.as_ref().unwrap().line, d.problem.to_string())).collect();
+    assert_eq!(found.len(), MISSHAPEN.len(), "{diagnostics}");
+    for (_, to, said) in MISSHAPEN {
+        let line = 1 + text[..text.find(to).unwrap()].matches('\n').count();
+        assert!(
+            found.iter().any(|(at, said_there)| *at == line && said_there.starts_with(said)),
+            "{said}: {found:?}"
+        );
+    }
+    assert!(found.is_sorted_by_key(|(line, _)| *line), "{found:?}");
+    let json: serde_json::Value = toml_edit::de::from_str(&text).unwrap();
+    assert_eq!(parse_json(&json).unwrap_err().len(), MISSHAPEN.len());
+}
+
+#[test]
+fn what_is_missing_does_not_hide_what_is_wrong() {
+    let json =
+        serde_json::json!({"name": 5, "parameters": [{"name": "x"}, "y"], "metrics": {}, "budget": []});
+    let problems: Vec<String> = parse_json(&json).unwrap_err().iter().map(|p| p.path.clone()).collect();
+    for path in ["name", "parameters[0].type", "parameters[1]", "metrics", "budget", "objective"] {
+        assert!(problems.iter().any(|found| found == path), "{path}: {problems:?}");
+    }
+    for odd in [serde_json::json!([]), serde_json::json!(5), serde_json::json!(null), serde_json::json!({})] {
+        assert!(!parse_json(&odd).unwrap_err().is_empty());
+    }
+}

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
+use serde::Deserialize;
 use toml_edit::Document;
 
 use super::diagnostics::{Diagnostic, Diagnostics, Place, locate};
-use super::{ExperimentSpec, check, shape};
+use super::{ExperimentSpec, check, shape, shapes};
 use crate::message::Stage;
 use crate::problem::Problem;
 
@@ -43,28 +44,33 @@ pub fn parse_toml(text: &str, file: &str) -> Result<ExperimentSpec, Diagnostics>
                 Some(span) if span.start > 0 => span,
                 _ => locate(&root, &problem.path),
             };
-            return failed(vec![at(problem, span)]);
+            let json: serde_json::Value = toml_edit::de::from_str(text).unwrap_or_default();
+            let mut all = shapes::problems(&json);
+            all.retain(|other| other.path != problem.path);
+            let others = all.into_iter().map(|other| {
+                let span = locate(&root, &other.path);
+                at(other, span)
+            });
+            let first = at(problem, span);
+            return failed(in_order(others.chain([first])));
         }
     };
-    let mut all: Vec<Diagnostic> = dates(&spec)
-        .into_iter()
-        .chain(check(&spec))
-        .map(|problem| {
-            let span = locate(&root, &problem.path);
-            at(problem, span)
-        })
-        .collect();
-    if all.is_empty() {
-        return Ok(spec);
-    }
+    let all = in_order(dates(&spec).into_iter().chain(check(&spec)).map(|problem| {
+        let span = locate(&root, &problem.path);
+        at(problem, span)
+    }));
+    if all.is_empty() { Ok(spec) } else { failed(all) }
+}
+
+fn in_order(all: impl Iterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+    let mut all: Vec<Diagnostic> = all.collect();
     all.sort_by_key(|d| d.place.as_ref().map(|place| (place.line, place.column)));
-    failed(all)
+    all
 }
 
 /// Reads and checks an experiment in JSON.
 pub fn parse_json(json: &serde_json::Value) -> Result<ExperimentSpec, Vec<Problem>> {
-    let spec: ExperimentSpec = serde_path_to_error::deserialize(json)
-        .map_err(|error| vec![shape::problem(&error.path().to_string(), &error.inner().to_string())])?;
+    let Ok(spec) = ExperimentSpec::deserialize(json) else { return Err(shapes::problems(json)) };
     let problems = check(&spec);
     if problems.is_empty() { Ok(spec) } else { Err(problems) }
 }

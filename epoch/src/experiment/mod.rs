@@ -5,6 +5,7 @@ mod check_metrics;
 mod diagnostics;
 mod load;
 mod shape;
+mod shapes;
 mod spec;
 
 pub use check::check;
