@@ -38,7 +38,7 @@ async fn resume(
     if !before.clusters.iter().any(|c| c.name == path.cluster) {
         return Err(ApiError::not_found(format!("no cluster is called `{}`", path.cluster)));
     }
-    api.engine()?.input(Input::ResumeCluster { cluster: path.cluster }).await?;
+    api.engine().await?.input(Input::ResumeCluster { cluster: path.cluster }).await?;
     Ok(Json(all(&api).await?))
 }
 

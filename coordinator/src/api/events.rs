@@ -96,7 +96,7 @@ async fn stream(
     let after = header.transpose()?.or(from.after);
     let only = only(&api, from.experiment.as_deref()).await?;
     // before the position is read, so that nothing falls between the two
-    let live = api.engine()?.events();
+    let live = api.engine().await?.events();
     let (last, behind) = match after {
         Some(after) => (after, true),
         None => (api.store.last_event().await?, false),

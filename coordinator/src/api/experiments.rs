@@ -92,14 +92,14 @@ async fn submit(
     let spec = parse_json(&body)
         .map_err(|problems| ApiError::invalid("this is no experiment that can be run", problems))?;
     let id = ExperimentId::fresh();
-    api.engine()?.input(Input::Submit { id, spec: Arc::new(spec) }).await?;
+    api.engine().await?.input(Input::Submit { id, spec: Arc::new(spec) }).await?;
     let found = find(&api, &id.to_string()).await?;
     Ok((StatusCode::CREATED, Json(detail(&api, &found).await?)))
 }
 
 async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<ExperimentDetail>, ApiError> {
     let id = find(api, named).await?.id;
-    api.engine()?.input(Input::Control { experiment: id, control }).await?;
+    api.engine().await?.input(Input::Control { experiment: id, control }).await?;
     let found = find(api, &id.to_string()).await?;
     Ok(Json(detail(api, &found).await?))
 }

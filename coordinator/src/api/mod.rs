@@ -19,12 +19,14 @@ mod settings;
 mod trials;
 pub mod view;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use autoopt_epoch::bus::Bus;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Handle;
@@ -37,6 +39,8 @@ pub use settings::ApiSettings;
 
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 2 * 1024 * 1024;
+/// A wish waits this long for an engine that is starting.
+const STARTING: Duration = Duration::from_secs(5);
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone)]
@@ -44,7 +48,7 @@ pub struct Api {
     store: Store,
     bus: Bus,
     /// Absent while another coordinator has the store.
-    engine: Arc<OnceLock<Handle>>,
+    engine: Arc<SetOnce<Handle>>,
     token: Option<Arc<str>>,
     stopping: CancellationToken,
 }
@@ -61,8 +65,9 @@ impl Api {
         let _ = self.engine.set(engine);
     }
 
-    fn engine(&self) -> Result<&Handle, ApiError> {
-        self.engine.get().ok_or_else(|| {
+    /// The engine; waits a moment for one that is just starting or taking over.
+    async fn engine(&self) -> Result<&Handle, ApiError> {
+        tokio::time::timeout(STARTING, self.engine.wait()).await.map_err(|_| {
             ApiError::unavailable("this coordinator stands by; another one has the store, and takes this")
         })
     }
@@ -81,7 +86,8 @@ impl Api {
             .fallback(no_such_place)
             .method_not_allowed_fallback(no_such_method)
             .layer(DefaultBodyLimit::max(MAX_REQUEST))
-            .layer(tower_http::trace::TraceLayer::new_for_http())
+            // what fails says so itself
+            .layer(tower_http::trace::TraceLayer::new_for_http().on_failure(()))
             .with_state(self)
     }
 }

@@ -83,7 +83,7 @@ async fn submit(
         cluster: new.cluster,
         note: new.note,
     };
-    api.engine()?.input(Input::Trial { message: MessageId::fresh(), trial }).await?;
+    api.engine().await?.input(Input::Trial { message: MessageId::fresh(), trial }).await?;
     let accepted = known(&api, id).await?;
     Ok((StatusCode::CREATED, Json(render::trial(&accepted, &spec.name))))
 }
@@ -94,7 +94,7 @@ async fn show(State(api): State<Api>, Path(path): Path<TrialPath>) -> Result<Jso
 
 async fn cancel(State(api): State<Api>, Path(path): Path<TrialPath>) -> Result<Json<TrialDetail>, ApiError> {
     known(&api, path.trial).await?;
-    api.engine()?.input(Input::CancelTrial { trial: path.trial }).await?;
+    api.engine().await?.input(Input::CancelTrial { trial: path.trial }).await?;
     Ok(Json(detail(&api, path.trial).await?))
 }
 
