@@ -80,7 +80,7 @@ async fn serve(settings: Settings) -> Result<(), Exit> {
     let listener = api::listen(&settings.api).await?;
     let store = Store::open(&settings.store.resolve_url()?).await.context("the store")?;
     let bus = settings.bus.connect("autoopt-coordinator").await?;
-    service::run(&bus.clone(), service::GRACE, |stop| work(listener, token, store, bus, stop)).await
+    service::run(&bus.clone(), service::GRACE, |stop| Box::pin(work(listener, token, store, bus, stop))).await
 }
 
 /// The API and the engine, until either ends.
@@ -93,9 +93,16 @@ async fn work(
 ) -> anyhow::Result<()> {
     let api = Api::new(store.clone(), bus.clone(), token, stop.clone());
     let engine = async {
-        let (engine, handle) = Engine::new(store, bus).await.context("the store")?;
+        let claim = tokio::select! {
+            claim = store.claim() => claim.context("the store")?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let (engine, handle) = Engine::new(store.clone(), bus).await.context("the store")?;
         api.lead(handle);
-        engine.run(stop.clone()).await
+        tokio::select! {
+            result = engine.run(stop.clone()) => result,
+            () = claim.lost() => anyhow::bail!("another coordinator has taken the store over"),
+        }
     };
     tokio::try_join!(api::serve(api.clone(), listener), async {
         engine.await?;
