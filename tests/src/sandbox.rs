@@ -233,9 +233,11 @@ impl Sandbox {
     pub async fn trials(&self, experiment: &str) -> Result<Vec<Json>> {
         let mut trials: Vec<Json> = Vec::new();
         loop {
-            let after = trials.len();
-            let page =
-                self.get(&format!("/v1/experiments/{experiment}/trials?offset={after}&limit=500")).await?;
+            let after = match trials.last() {
+                Some(last) => format!("&after={}", last["id"].as_str().unwrap_or_default()),
+                None => String::new(),
+            };
+            let page = self.get(&format!("/v1/experiments/{experiment}/trials?limit=500{after}")).await?;
             let more = page["trials"].as_array().cloned().unwrap_or_default();
             if more.is_empty() {
                 return Ok(trials);
