@@ -33,7 +33,6 @@ pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Fail
             match cloud.server(id).await {
                 Err(error) if error.kind == ErrorKind::NotFound => break,
                 Err(error) => return Err(error.into()),
-                Ok(server) if server.status == "DELETED" => break,
                 Ok(server) if Instant::now() > deadline => {
                     let said = server.fault.map(|fault| format!(": {}", fault.message)).unwrap_or_default();
                     let reason = format!(
