@@ -1,6 +1,7 @@
 //! The clusters of a worker's configuration, and the logins to them.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use autoopt_epoch::command::{Cluster, OpenStack};
 use autoopt_epoch::failure::{Failure, FailureKind};
@@ -25,6 +26,11 @@ impl Clouds {
     /// The section.
     pub const fn config(&self) -> &OpenStack {
         &self.config
+    }
+
+    /// Where the files are that an experiment may name.
+    pub fn files(&self) -> &Path {
+        self.config.files.as_deref().unwrap_or_else(|| Path::new("."))
     }
 
     /// What the configuration says of a cluster; one that it does not have is `broken`.

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use autoopt_coordinator::api::{self, Api};
 use autoopt_coordinator::engine::Engine;
-use autoopt_coordinator::store::Store;
+use autoopt_coordinator::store::{Store, StoreSettings};
 use autoopt_epoch::bus::Bus;
 use autoopt_epoch::service::{self, Exit, config};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use settings::{SECTIONS, Settings};
+use settings::{SECTIONS, STORE, Settings};
 
 /// Decides what happens next in every experiment, records it, and serves the HTTP API.
 #[derive(Parser)]
@@ -68,8 +68,13 @@ fn print(text: &str) -> Result<(), Exit> {
     Ok(())
 }
 
+async fn open(settings: &StoreSettings) -> Result<Store, Exit> {
+    let url = settings.resolve_url()?;
+    Ok(Store::open(url.as_deref().unwrap_or(STORE)).await.context("the store")?)
+}
+
 async fn migrate(settings: &Settings) -> Result<(), Exit> {
-    let store = Store::open(&settings.store.resolve_url()?).await.context("the store")?;
+    let store = open(&settings.store).await?;
     store.close().await.context("the store")?;
     print("the store's schema is up to date")
 }
@@ -78,7 +83,7 @@ async fn serve(settings: Settings) -> Result<(), Exit> {
     let token = settings.api.token().map_err(Exit::Usage)?;
     service::start("autoopt-coordinator", env!("CARGO_PKG_VERSION"), &settings.log)?;
     let listener = api::listen(&settings.api).await?;
-    let store = Store::open(&settings.store.resolve_url()?).await.context("the store")?;
+    let store = open(&settings.store).await?;
     let bus = settings.bus.connect("autoopt-coordinator").await?;
     service::run(&bus.clone(), service::GRACE, |stop| Box::pin(work(listener, token, store, bus, stop))).await
 }

@@ -11,13 +11,38 @@ use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, Subscription, TRIAL_KEY};
 use autoopt_epoch::bus::{Bus, Outgoing};
 use autoopt_epoch::experiment::init_template;
 use autoopt_epoch::id::{ExperimentId, MessageId};
-use autoopt_epoch::message::{EventKind, Message, Stage, Trial};
+use autoopt_epoch::message::{Event, EventKind, Message, Stage, Trial};
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 /// The store waits five seconds for a lock and the engine pauses for one; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An engine that has an experiment.
+async fn start(url: &str) -> (MemoryBus, Handle, broadcast::Receiver<Event>) {
+    let memory = MemoryBus::new();
+    let store = Store::open(url).await.expect("a store");
+    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
+    let events = handle.events();
+    tokio::spawn(engine.run(CancellationToken::new()));
+    submit(&handle).await.expect("it is submitted");
+    (memory, handle, events)
+}
+
+/// The next event of this kind.
+async fn next(events: &mut broadcast::Receiver<Event>, kind: EventKind) -> Event {
+    let wanted = async {
+        loop {
+            let event = events.recv().await.expect("the engine runs");
+            if event.kind == kind {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wanted).await.expect("it is in the log")
+}
 
 async fn submit(handle: &Handle) -> Result<(), Refusal> {
     let spec =
@@ -39,22 +64,9 @@ async fn publish(bus: &Bus, body: &serde_json::Value) {
 
 #[tokio::test]
 async fn what_is_not_usable_is_a_dead_letter_with_its_reason_and_an_event() {
-    let memory = MemoryBus::new();
-    let store = Store::open("sqlite::memory:").await.expect("a store");
-    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
-    let mut events = handle.events();
-    tokio::spawn(engine.run(CancellationToken::new()));
-    submit(&handle).await.expect("it is submitted");
+    let (memory, _, mut events) = start("sqlite::memory:").await;
     publish(&memory.bus(), &json!({"experiment": "nobody", "parameters": {}})).await;
-    let rejected = async {
-        loop {
-            let event = events.recv().await.expect("the engine runs");
-            if event.kind == EventKind::TrialRejected {
-                return event;
-            }
-        }
-    };
-    let event = tokio::time::timeout(PATIENCE, rejected).await.expect("it is rejected");
+    let event = next(&mut events, EventKind::TrialRejected).await;
     assert!(event.message.contains("`nobody`"), "{}", event.message);
     let dead = async {
         while memory.dead_letters().is_empty() {
@@ -69,12 +81,8 @@ async fn what_is_not_usable_is_a_dead_letter_with_its_reason_and_an_event() {
 async fn a_locked_store_loses_nothing_and_says_so_to_whoever_asks() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("store.sqlite");
-    let store = Store::open(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a store");
-    let memory = MemoryBus::new();
-    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
-    let mut events = handle.events();
-    tokio::spawn(engine.run(CancellationToken::new()));
-    submit(&handle).await.expect("it is submitted");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let (memory, handle, mut events) = start(&url).await;
 
     let mut other =
         sqlx::sqlite::SqliteConnectOptions::new().filename(&file).connect().await.expect("a connection");
@@ -93,36 +101,13 @@ async fn a_locked_store_loses_nothing_and_says_so_to_whoever_asks() {
 
     other.execute("rollback").await.expect("the lock is given up");
     other.close().await.expect("the connection closes");
-    let taken = async {
-        loop {
-            if events.recv().await.expect("the engine runs").kind == EventKind::TrialRejected {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, taken).await.expect("it is taken in once the store is back");
+    next(&mut events, EventKind::TrialRejected).await;
 }
 
 #[tokio::test]
 async fn a_stage_without_a_queue_shows_in_the_health_and_once_in_the_log() {
-    let memory = MemoryBus::new();
-    let store = Store::open("sqlite::memory:").await.expect("a store");
-    let (engine, handle) = Engine::new(store, memory.bus()).await.expect("an engine");
-    let mut events = handle.events();
-    tokio::spawn(engine.run(CancellationToken::new()));
-    submit(&handle).await.expect("it is submitted");
-    let mut next = async |kind: EventKind| {
-        let wanted = async {
-            loop {
-                let event = events.recv().await.expect("the engine runs");
-                if event.kind == kind {
-                    return event;
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, wanted).await.expect("it is in the log")
-    };
-    let missing = next(EventKind::QueueMissing).await;
+    let (memory, handle, mut events) = start("sqlite::memory:").await;
+    let missing = next(&mut events, EventKind::QueueMissing).await;
     let key = missing.detail["routing_key"].as_str().expect("a routing key").to_owned();
     assert!(key.ends_with(".apply") && missing.seq > 0, "{missing:?}");
     let health = handle.health();
@@ -131,7 +116,10 @@ async fn a_stage_without_a_queue_shows_in_the_health_and_once_in_the_log() {
     let queue = Subscription::worker(Stage::Apply, "all", &["*".into()], 9);
     let mut worker = memory.bus().subscribe(queue).await.expect("a queue");
     assert_eq!(worker.next().await.expect("the bus is open").routing_key, key);
-    assert_eq!(next(EventKind::QueueFound).await.detail["routing_key"], missing.detail["routing_key"]);
+    assert_eq!(
+        next(&mut events, EventKind::QueueFound).await.detail["routing_key"],
+        missing.detail["routing_key"]
+    );
     let told = handle.store().events(None, 0, 999).await.expect("events");
     assert_eq!(told.iter().filter(|e| e.kind == EventKind::QueueMissing).count(), 1);
     assert_eq!(handle.health(), Health::default());

@@ -296,7 +296,11 @@ async fn writers_do_not_lock_each_other_out(url: String) {
 }
 
 async fn stores_that_are_opened_together_make_the_schema_once(url: String) {
-    let opened = futures::future::join_all((0..4).map(|_| Store::open(&url))).await;
+    let openings = (0..8).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { Store::open(&url).await })
+    });
+    let opened: Vec<_> = futures::future::join_all(openings).await.into_iter().map(Result::unwrap).collect();
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");
 }
 

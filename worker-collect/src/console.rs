@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use autoopt_cloud::workload::{Inventory, Owner, remove, remove_stacks};
+use autoopt_cloud::workload::{Inventory, Owner, Way};
 use autoopt_cloud::{Cloud, Clouds, console};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
@@ -70,10 +70,8 @@ impl Console {
         let measurement = measurement.map_err(|failure| with(failure, &artifacts))?;
         context.note.send_replace("deleting the servers".into());
         let owner = Owner::of(order);
-        let deleted = match bench.contains_key("stack") {
-            true => remove_stacks(&cloud, &owner).await?,
-            false => remove(&cloud, &owner).await?,
-        };
+        let way = if bench.contains_key("stack") { Way::Heat } else { Way::Servers };
+        let deleted = way.remove(&cloud, &owner).await?;
         let before: Inventory = serde_json::from_value(bench.get("before").cloned().unwrap_or_default())
             .map_err(|_| from_bench("outputs.before"))?;
         let leaks = before.leaks(&cloud, &deleted).await?;

@@ -1,25 +1,24 @@
 //! The worker that owns the load stage: it keeps a background load alive.
 
 mod command;
-mod heat;
+mod openstack;
 mod running;
-mod servers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use autoopt_cloud::workload::Way;
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::worker::Backend;
 
 pub use command::Command;
-pub use heat::Heat;
-pub use servers::Servers;
+pub use openstack::Servers;
 
 /// What this worker can do, by the name that an experiment gives as `backend`.
 pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
     let command: Arc<dyn Backend> = Arc::new(Command::new(commands.load.command.clone()));
-    let servers: Arc<dyn Backend> = Arc::new(Servers::new(commands.openstack.clone()));
-    let heat: Arc<dyn Backend> = Arc::new(Heat::new(commands.openstack.clone()));
+    let servers: Arc<dyn Backend> = Arc::new(Servers::new(commands.openstack.clone(), Way::Servers));
+    let heat: Arc<dyn Backend> = Arc::new(Servers::new(commands.openstack.clone(), Way::Heat));
     BTreeMap::from([
         ("command".to_owned(), command),
         ("heat".to_owned(), heat),

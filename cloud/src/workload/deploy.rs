@@ -46,22 +46,7 @@ impl Deployed {
 ///
 /// A server that no host can take is `infeasible`; one that fails otherwise or is never built is `transient`; a name that the
 /// cloud does not know, or a quota, is `broken`. Each is told with nova's own reason.
-pub async fn deploy(
-    cloud: &Cloud,
-    workload: &Workload,
-    owner: &Owner,
-    files: &Path,
-    context: &Context,
-) -> Result<Vec<Deployed>, Failure> {
-    tokio::select! {
-        result = all(cloud, workload, owner, files, context) => result,
-        () = context.cancelled.cancelled() => {
-            Err(Failure::new(FailureKind::Abandoned, "cancelled while servers were created"))
-        }
-    }
-}
-
-async fn all(
+pub(super) async fn deploy(
     cloud: &Cloud,
     workload: &Workload,
     owner: &Owner,

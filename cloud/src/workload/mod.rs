@@ -6,10 +6,12 @@ mod remove;
 mod spec;
 mod stack;
 mod user_data;
+mod way;
 
-pub use deploy::{Deployed, deploy};
+pub use deploy::Deployed;
 pub use leaks::Inventory;
-pub use remove::{leftovers, remove};
+pub use remove::leftovers;
 pub use spec::{Owner, ServerSpec, Workload};
-pub use stack::{HeatWorkload, deploy_stack, remove_stacks};
+pub use stack::HeatWorkload;
 pub(crate) use user_data::file;
+pub use way::{Deployment, Plan, Way};

@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(500);
 const GONE_WITHIN: Duration = Duration::from_secs(180);
 
 /// Deletes the owner's servers and server groups and waits until they are gone. Returns the servers' ids.
-pub async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+pub(super) async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
     let servers = cloud.servers(&owner.prefix).await?;
     let ids: Vec<String> = servers.into_iter().map(|server| server.id).collect();
     for id in &ids {

@@ -73,22 +73,7 @@ impl HeatWorkload {
 }
 
 /// Has the stack there and complete, and returns its servers in the order of their names. `reused`: it was there before.
-pub async fn deploy_stack(
-    cloud: &Cloud,
-    workload: &HeatWorkload,
-    gathered: Gathered,
-    owner: &Owner,
-    context: &Context,
-) -> Result<(Stack, Vec<Deployed>), Failure> {
-    tokio::select! {
-        result = all(cloud, workload, gathered, owner, context) => result,
-        () = context.cancelled.cancelled() => {
-            Err(Failure::new(FailureKind::Abandoned, "cancelled while the stack was created"))
-        }
-    }
-}
-
-async fn all(
+pub(super) async fn deploy_stack(
     cloud: &Cloud,
     workload: &HeatWorkload,
     gathered: Gathered,
@@ -174,7 +159,7 @@ async fn created(
 
 /// Deletes the owner's stacks and waits until they are gone; one whose deletion failed is deleted once more. Returns the ids
 /// of their servers.
-pub async fn remove_stacks(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+pub(super) async fn remove_stacks(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
     let mut servers = Vec::new();
     for stack in cloud.stacks(&owner.prefix).await? {
         let resources = cloud.stack_resources(&stack).await?;

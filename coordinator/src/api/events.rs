@@ -106,6 +106,9 @@ async fn stream(
         let event = tail.next().await?;
         Some((Ok::<_, Infallible>(frame(&event)), tail))
     });
+    // a client that loses the stream before its first event knows where to go on
+    let position = sse::Event::default().id(last.to_string());
+    let events = futures::stream::once(async { Ok(position) }).chain(events);
     let events = events.take_until(api.stopping.clone().cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }

@@ -20,7 +20,7 @@ pub(super) fn route() -> Router<Api> {
 }
 
 async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
-    let (store, open_experiments) = store(&api).await;
+    let (mut store, open_experiments) = store(&api).await;
     let bus = if api.bus.is_connected() {
         Part::ok()
     } else {
@@ -30,6 +30,10 @@ async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
         )
     };
     let engine = api.engine.get().map(Handle::health).unwrap_or_default();
+    if let Some(failing) = engine.store_failing.as_ref().filter(|_| store.status == HealthStatus::Ok) {
+        let reason = format!("it takes nothing since {}: {}", failing.since, failing.reason);
+        store = Part::not_ok(HealthStatus::Down, reason);
+    }
     let (relay, backlog) = (relay(&engine), engine.relay_backlog as u64);
     let status = [&bus, &store, &relay].map(|part| part.status).into_iter().max().unwrap_or(HealthStatus::Ok);
     let code = if status == HealthStatus::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };

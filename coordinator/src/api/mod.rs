@@ -13,7 +13,7 @@ mod extract;
 mod health;
 mod metrics;
 mod openapi;
-mod render;
+pub mod render;
 mod serve;
 mod settings;
 mod trials;

@@ -11,8 +11,8 @@ use super::view::{
 use crate::machine::{Attempt, Breaker, Cluster, Ending, Epoch, Experiment, Progress, Trial, TrialState};
 use crate::store::ArtifactEntry;
 
-/// `baselines` are the experiment's baseline trials.
-pub(super) fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
+/// An experiment in short; `baselines` are its baseline trials.
+pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
     let goal = e.spec.objective.goal();
     let baseline: BTreeMap<String, f64> =
         baselines.iter().filter_map(|t| Some((t.cluster.clone()?, objective(&t.measurements)?))).collect();

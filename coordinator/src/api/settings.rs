@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use autoopt_epoch::service::config::secret;
 use serde::Deserialize;
 
 /// Where the API listens, and who may use it.
@@ -38,15 +39,13 @@ impl ApiSettings {
                 ))
             };
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("api.token_file: {} cannot be read: {error}", path.display()))?;
-        let token = text.trim();
+        let token = secret(path).map_err(|error| format!("api.token_file: {error}"))?;
         if token.len() < MIN_TOKEN || token.contains(char::is_whitespace) || !token.is_ascii() {
             return Err(format!(
                 "api.token_file: {} has to hold one word of at least {MIN_TOKEN} ASCII characters; `openssl rand -hex 32` makes one",
                 path.display()
             ));
         }
-        Ok(Some(token.to_owned()))
+        Ok(Some(token))
     }
 }

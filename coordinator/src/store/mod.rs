@@ -14,10 +14,11 @@ mod overview;
 mod query;
 mod rows;
 mod session;
+mod settings;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -29,6 +30,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 pub use claim::Claim;
 pub use commit::{Batch, Committed};
 pub use query::ArtifactEntry;
+pub use settings::StoreSettings;
 
 use session::Session;
 
@@ -101,8 +103,8 @@ impl Store {
             }
             other => return Err(StoreError::Unsupported { scheme: other.into() }),
         }
-        let opened = Database::connect(options).await;
-        let db = opened.map_err(|source| StoreError::Open { at: without_secret(url), source })?;
+        let db =
+            connect(options).await.map_err(|source| StoreError::Open { at: without_secret(url), source })?;
         let store = Self { db, url: url.into(), session: Arc::default() };
         store.migrate().await.map_err(StoreError::Migrate)?;
         Ok(store)
@@ -133,6 +135,26 @@ impl Store {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         self.db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
     }
+}
+
+/// Connects. SQLite does not wait for a lock when it sets the journal mode of a new file, as it does for statements: of two
+/// that open one at the same time, the slower one has to try again.
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether it is SQLite's result code 5, `SQLITE_BUSY` (<https://sqlite.org/rescode.html#busy>).
+fn is_locked(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
+    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "5")
 }
 
 /// `url` without a user's password and without parameters, for messages.

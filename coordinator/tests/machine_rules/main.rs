@@ -3,11 +3,10 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test fails by panicking, and prints what it measured"
+    reason = "a test fails by panicking, and prints what it explored"
 )]
 
 mod exploration;
-mod load;
 mod random;
 mod regressions;
 mod scenarios;

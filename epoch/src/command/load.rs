@@ -65,7 +65,7 @@ impl Commands {
     }
 
     /// Every program with its place in the file.
-    fn programs(&mut self) -> Vec<(String, &mut Program)> {
+    pub fn programs(&mut self) -> Vec<(String, &mut Program)> {
         let mut all = Vec::new();
         for (name, command) in &mut self.apply.command {
             all.push((format!("apply.command.{name}.capture"), &mut command.capture));

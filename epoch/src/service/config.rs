@@ -108,6 +108,13 @@ fn with_hint(message: &str) -> String {
         .map_or_else(|| message.into(), |(_, key)| format!("{message}; did you mean `{key}`?"))
 }
 
+/// What a file with a secret holds, without the white space around it.
+pub fn secret(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+    Ok(text.trim().to_owned())
+}
+
 /// The section `[bus]`.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -136,10 +143,7 @@ impl Default for BusSettings {
 impl BusSettings {
     /// The URL, from its file if there is one.
     pub fn resolve_url(&self) -> Result<String, ConfigError> {
-        let Some(path) = &self.url_file else { return Ok(self.url.clone()) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-        Ok(text.trim().to_owned())
+        self.url_file.as_deref().map_or_else(|| Ok(self.url.clone()), secret)
     }
 
     /// Connects; waits for a broker that is not there yet.

@@ -69,11 +69,11 @@ pub(super) fn commands(config: Option<&Path>) -> Vec<Finding> {
     let Some(file) = config else {
         return vec![Finding::skipped(part, "no file with commands is known; name it with --config FILE")];
     };
-    let commands = match Commands::load(file) {
+    let mut commands = match Commands::load(file) {
         Ok(commands) => commands,
         Err(error) => return vec![Finding::wrong(part, error.to_string(), "mend the file")],
     };
-    let programs = programs(&commands);
+    let programs = commands.programs();
     if programs.is_empty() {
         return vec![Finding::skipped(part, format!("{} names none", file.display()))];
     }
@@ -84,32 +84,6 @@ pub(super) fn commands(config: Option<&Path>) -> Vec<Finding> {
             Err((wrong, next)) => Finding::wrong(part, format!("{place}: {wrong}"), next),
         })
         .collect()
-}
-
-/// Every program with its place in the file.
-fn programs(commands: &Commands) -> Vec<(String, &Program)> {
-    let mut all = Vec::new();
-    let mut add = |stage, name: &str, action, program| {
-        all.push((format!("[{stage}.command.{name}] {action}"), program))
-    };
-    for (name, c) in &commands.apply.command {
-        add("apply", name, "capture", &c.capture);
-        add("apply", name, "apply", &c.apply);
-        c.verify.iter().for_each(|program| add("apply", name, "verify", program));
-        add("apply", name, "restore", &c.restore);
-    }
-    for (name, c) in &commands.load.command {
-        add("load", name, "start", &c.start);
-        c.ready.iter().for_each(|program| add("load", name, "ready", program));
-    }
-    for (name, c) in &commands.bench.command {
-        add("bench", name, "run", &c.run);
-        c.clean.iter().for_each(|program| add("bench", name, "clean", program));
-    }
-    for (name, c) in &commands.collect.command {
-        add("collect", name, "run", &c.run);
-    }
-    all
 }
 
 /// Where the program is; what is wrong, and what to do, otherwise.

@@ -7,10 +7,10 @@ use autoopt_coordinator::api::view::{ClusterHealth, Health, HealthStatus};
 use autoopt_epoch::service::config::{BusSettings, redacted};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 
-use super::settings::Store;
 use super::{Finding, Part, host};
 use crate::client::{Client, Server};
 use crate::fault::Fault;
+use autoopt_coordinator::store::StoreSettings;
 
 /// Longer than a healthy service takes.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -88,7 +88,7 @@ fn well(client: &Client, health: &Health) -> Finding {
     )
 }
 
-pub(super) async fn database(store: &Store) -> Finding {
+pub(super) async fn database(store: &StoreSettings) -> Finding {
     let part = Part::Database;
     let url = match store.resolve_url() {
         Ok(Some(url)) => url,

@@ -1,12 +1,10 @@
 //! What an experiment came to.
 
-use std::collections::BTreeMap;
-
-use autoopt_coordinator::api::view::{BestView, ExperimentSummary};
-use autoopt_coordinator::machine::{Experiment, TrialState};
+use autoopt_coordinator::api::render;
+use autoopt_coordinator::api::view::ExperimentSummary;
+use autoopt_coordinator::machine::Experiment;
 use autoopt_coordinator::store::Store;
 use autoopt_epoch::id::ExperimentId;
-use autoopt_epoch::message::TrialKind;
 use autoopt_epoch::space::Parameters;
 use comfy_table::Table;
 
@@ -27,20 +25,9 @@ impl Summary {
         let unreadable = |e| Fault::failed("the store cannot be read").because(e);
         let experiment = store.experiment(id).await.map_err(unreadable)?;
         let experiment = experiment.ok_or_else(|| Fault::failed("the experiment is not in the store"))?;
-        let mut baselines = BTreeMap::new();
-        let mut found = None;
-        // baselines and closings, one of each for a cluster, come before all other trials
-        let first = 2 * experiment.spec.clusters.len();
-        for trial in store.trials(id, None, first as u64).await.map_err(unreadable)? {
-            if let (TrialKind::Baseline, TrialState::Ended { observation: Some(o), .. }) =
-                (trial.kind, trial.state)
-                && let (Some(objective), Some(cluster)) = (o.objective, trial.cluster)
-            {
-                baselines.insert(cluster, objective);
-                found.get_or_insert(o.parameters);
-            }
-        }
-        Ok(Self { view: view(&experiment, baselines), found, experiment })
+        let baselines = store.baselines(Some(id)).await.map_err(unreadable)?.remove(&id).unwrap_or_default();
+        let found = baselines.iter().find(|t| !t.measurements.is_empty()).map(|t| t.parameters.clone());
+        Ok(Self { view: render::experiment(&experiment, &baselines), found, experiment })
     }
 
     /// The best values beside the ones that were found, and the gain.
@@ -65,34 +52,6 @@ impl Summary {
         }
         text.push_str(&format!("\n{shown}"));
         text
-    }
-}
-
-fn view(e: &Experiment, baseline: BTreeMap<String, f64>) -> ExperimentSummary {
-    let goal = e.spec.objective.goal();
-    let mean = baseline.values().sum::<f64>() / baseline.len() as f64;
-    let gain = e.best.as_ref().map(|best| goal.sign() * (best.objective - mean) / mean.abs());
-    ExperimentSummary {
-        id: e.id,
-        name: e.spec.name.clone(),
-        phase: e.phase,
-        reason: e.reason.clone(),
-        goal,
-        budget: e.spec.budget.clone(),
-        clusters: e.spec.clusters.clone(),
-        accepted: e.accepted,
-        outcomes: e.outcomes.clone(),
-        best: e.best.as_ref().map(|best| BestView {
-            trial: best.trial,
-            number: best.number,
-            objective: best.objective,
-            parameters: best.parameters.clone(),
-        }),
-        baseline,
-        // without a baseline, or with one of 0, it is no number
-        gain: gain.filter(|gain| gain.is_finite()),
-        started: e.submitted,
-        ended: e.ended,
     }
 }
 

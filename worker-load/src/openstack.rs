@@ -1,9 +1,7 @@
-//! The load stage by a Heat stack: has it there, as it is described.
-
-use std::path::PathBuf;
+//! The load stage on an OpenStack cloud: has the load's servers there, as they are described.
 
 use autoopt_cloud::Clouds;
-use autoopt_cloud::workload::{HeatWorkload, Owner, deploy_stack, remove_stacks};
+use autoopt_cloud::workload::{Owner, Way};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Done, Epoch};
@@ -11,56 +9,54 @@ use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::{Backend, Context};
 use serde_json::{Map, Value, json};
 
-/// The backend `heat`.
+/// The backends `servers` and `heat`.
 #[derive(Debug)]
-pub struct Heat {
+pub struct Servers {
     clouds: Clouds,
+    way: Way,
 }
 
-impl Heat {
+impl Servers {
     /// Over the clusters of `[openstack]`.
-    pub fn new(config: OpenStack) -> Self {
-        Self { clouds: Clouds::new(config) }
-    }
-
-    fn files(&self) -> PathBuf {
-        self.clouds.config().files.clone().unwrap_or_else(|| PathBuf::from("."))
+    pub fn new(config: OpenStack, way: Way) -> Self {
+        Self { clouds: Clouds::new(config), way }
     }
 
     async fn run(&self, order: &Epoch, context: &Context) -> Result<Map<String, Value>, Failure> {
-        let (workload, gathered) = HeatWorkload::of(order, &self.files())?;
+        let plan = self.way.plan(order, self.clouds.files())?;
+        let settle = plan.settle();
         let cloud = self.clouds.get(&order.cluster).await?;
-        let (stack, deployed) = deploy_stack(&cloud, &workload, gathered, &Owner::of(order), context).await?;
-        let reused = deployed.iter().all(|server| server.reused);
+        let there = plan.deploy(&cloud, &Owner::of(order), self.clouds.files(), context).await?;
+        let reused = there.servers.iter().all(|server| server.reused);
         if !reused {
             context.note.send_replace("waiting for the load to settle".into());
             tokio::select! {
-                () = tokio::time::sleep(workload.settle.0) => {}
+                () = tokio::time::sleep(settle.0) => {}
                 () = context.cancelled.cancelled() => {
                     return Err(Failure::new(FailureKind::Abandoned, "cancelled while the load settled"));
                 }
             }
         }
-        if let Some(server) = deployed.iter().find(|server| server.server.status != "ACTIVE") {
+        if let Some(server) = there.servers.iter().find(|server| server.server.status != "ACTIVE") {
             let reason =
                 format!("server `{}` of the load is {}, not active", server.name, server.server.status);
             return Err(Failure::new(FailureKind::Transient, reason));
         }
-        let servers: Value = deployed.iter().map(|server| server.facts()).collect();
+        let servers: Value = there.servers.iter().map(|server| server.facts()).collect();
         let mut outputs = Map::new();
         outputs.insert("servers".into(), servers);
-        outputs.insert("stack".into(), json!(stack.id));
+        outputs.extend(there.stack.map(|stack| ("stack".to_owned(), json!(stack))));
         outputs.insert("reused".into(), json!(reused));
         Ok(outputs)
     }
 }
 
 #[async_trait::async_trait]
-impl Backend for Heat {
+impl Backend for Servers {
     fn check(&self, order: &Epoch) -> Result<(), Failure> {
         self.clouds.cluster(&order.cluster)?;
         match order.action {
-            Action::Run => HeatWorkload::of(order, &self.files()).map(drop),
+            Action::Run => self.way.plan(order, self.clouds.files()).map(drop),
             // what was created is found by its name
             Action::Undo => Ok(()),
             Action::Capture => {
@@ -73,9 +69,9 @@ impl Backend for Heat {
         let started = Timestamp::now();
         let outputs = match order.action {
             Action::Run => self.run(order, context).await?,
-            _ => {
-                context.note.send_replace("deleting the load's stack".into());
-                remove_stacks(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
+            Action::Undo | Action::Capture => {
+                context.note.send_replace("deleting the load's servers".into());
+                self.way.remove(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
                 Map::new()
             }
         };

@@ -1,9 +1,7 @@
-//! The bench stage by a Heat stack: creates it, and waits until its servers have printed their results.
-
-use std::path::PathBuf;
+//! The bench stage on an OpenStack cloud: creates the application's servers and waits until each has printed its result.
 
 use autoopt_cloud::Clouds;
-use autoopt_cloud::workload::{HeatWorkload, Inventory, Owner, deploy_stack, remove_stacks};
+use autoopt_cloud::workload::{Inventory, Owner, Way};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Done, Epoch};
@@ -13,45 +11,42 @@ use serde_json::{Map, Value, json};
 
 use crate::waiting::{self, Waiting};
 
-/// The backend `heat`.
+/// The backends `servers` and `heat`.
 #[derive(Debug)]
-pub struct Heat {
+pub struct Servers {
     clouds: Clouds,
+    way: Way,
 }
 
-impl Heat {
+impl Servers {
     /// Over the clusters of `[openstack]`.
-    pub fn new(config: OpenStack) -> Self {
-        Self { clouds: Clouds::new(config) }
-    }
-
-    fn files(&self) -> PathBuf {
-        self.clouds.config().files.clone().unwrap_or_else(|| PathBuf::from("."))
+    pub fn new(config: OpenStack, way: Way) -> Self {
+        Self { clouds: Clouds::new(config), way }
     }
 
     async fn run(&self, order: &Epoch, context: &Context) -> Result<Map<String, Value>, Failure> {
-        let (workload, gathered) = HeatWorkload::of(order, &self.files())?;
-        let marker = waiting::marker(workload.marker.as_deref())?;
+        let plan = self.way.plan(order, self.clouds.files())?;
+        let given = plan.marker().map(str::to_owned);
+        let waiting = Waiting { poll: plan.poll().0, marker: waiting::marker(given.as_deref())? };
         let owner = Owner::of(order);
         let cloud = self.clouds.get(&order.cluster).await?;
+        waiting::nothing_left(&cloud, &owner, &order.cluster).await?;
         let before = Inventory::take(&cloud).await?;
-        let (stack, deployed) = deploy_stack(&cloud, &workload, gathered, &owner, context).await?;
-        let waiting = Waiting { poll: workload.poll.0, marker };
-        let mut outputs =
-            waiting.outputs(&cloud, before, &deployed, workload.marker.as_deref(), context).await?;
-        outputs.insert("stack".into(), json!(stack.id));
+        let there = plan.deploy(&cloud, &owner, self.clouds.files(), context).await?;
+        let mut outputs = waiting.outputs(&cloud, before, &there.servers, given.as_deref(), context).await?;
+        outputs.extend(there.stack.map(|stack| ("stack".to_owned(), json!(stack))));
         Ok(outputs)
     }
 }
 
 #[async_trait::async_trait]
-impl Backend for Heat {
+impl Backend for Servers {
     fn check(&self, order: &Epoch) -> Result<(), Failure> {
         self.clouds.cluster(&order.cluster)?;
         match order.action {
             Action::Run => {
-                let (workload, _) = HeatWorkload::of(order, &self.files())?;
-                waiting::marker(workload.marker.as_deref()).map(drop)
+                let plan = self.way.plan(order, self.clouds.files())?;
+                waiting::marker(plan.marker()).map(drop)
             }
             // what was created is found by its name
             Action::Undo => Ok(()),
@@ -65,9 +60,9 @@ impl Backend for Heat {
         let started = Timestamp::now();
         let outputs = match order.action {
             Action::Run => self.run(order, context).await?,
-            _ => {
-                context.note.send_replace("deleting the stack".into());
-                remove_stacks(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
+            Action::Undo | Action::Capture => {
+                context.note.send_replace("deleting the servers".into());
+                self.way.remove(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
                 Map::new()
             }
         };
