@@ -62,6 +62,19 @@ fn an_experiment_that_was_killed_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn an_experiment_ends_although_nobody_reads_what_it_prints() {
+    let state = tempfile::tempdir().expect("a folder");
+    let mut unread =
+        run(&example("noop.toml"), state.path()).stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(unread.stdout.take());
+    assert!(unread.wait().expect("a child").success());
+    // one that had been left in its middle would be taken up again
+    let output = run(&example("noop.toml"), state.path()).output().expect("it starts");
+    let text = printed(&output);
+    assert!(output.status.success() && !text.contains("going on"), "{text}");
+}
+
+#[test]
 fn a_mistake_in_the_file_is_shown_at_its_line() {
     let state = tempfile::tempdir().expect("a folder");
     let file = state.path().join("wrong.toml");

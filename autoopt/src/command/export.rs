@@ -1,7 +1,6 @@
 //! `autoopt export`.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::PathBuf;
 
 use autoopt_coordinator::api::view::{ExperimentDetail, TrialPhase, TrialView};
@@ -10,7 +9,7 @@ use clap::ValueEnum;
 use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
-use crate::show::{plain, say, say_json};
+use crate::show::{plain, put, say, say_json};
 
 /// Write all trials of an experiment as a table or as JSON
 #[derive(Debug, clap::Args)]
@@ -54,8 +53,7 @@ impl Export {
             }
         };
         let Some(file) = self.output else {
-            // a reader that went away is none of our business
-            let _ = std::io::stdout().write_all(&bytes);
+            put(&bytes);
             return Ok(());
         };
         let name = file.display();

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{interrupts, validate};
 use crate::board::Board;
 use crate::fault::{Fault, Kind};
-use crate::show::{say, say_json_line};
+use crate::show::{go_on_unread, say, say_json_line};
 use crate::standing::{Standing, title, usable};
 use services::Services;
 use summary::Summary;
@@ -56,6 +56,8 @@ impl Run {
         let beside = self.file.with_extension("commands.toml");
         let commands = self.commands.or_else(|| beside.exists().then_some(beside));
         let state = self.state.unwrap_or_else(|| PathBuf::from(".autoopt").join(&spec.name));
+        // the cluster has to be restored at the end, whoever reads
+        go_on_unread();
         let services = Services::start(&state, commands.as_deref(), &spec.name).await?;
         let mut events = services.handle.events();
         let experiment = match services.resumed {

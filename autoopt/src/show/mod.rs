@@ -2,7 +2,8 @@
 
 mod figures;
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::failure::Outcome;
@@ -10,10 +11,32 @@ use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 pub(crate) use figures::{ago, change, figure, spell, spell_short};
 
-/// Writes a line to standard output. A reader that went away ends the program quietly, as other filters do.
+/// Whether this program goes on although nobody reads what it prints.
+static HAS_WORK: AtomicBool = AtomicBool::new(false);
+
+/// From now on output that cannot be written does not end this program: what it does has to be done to its end.
+pub(crate) fn go_on_unread() {
+    HAS_WORK.store(true, Ordering::Relaxed);
+}
+
+/// Writes a line to standard output.
 pub(crate) fn say(text: impl std::fmt::Display) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    put(format!("{text}\n").as_bytes());
+}
+
+/// Writes to standard output. A reader that went away ends the program quietly, as other filters do; a full disk does not do
+/// so quietly.
+#[expect(clippy::print_stderr, reason = "a program's own messages")]
+pub(crate) fn put(bytes: &[u8]) {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Ok(()) => {}
+        Err(_) if HAS_WORK.load(Ordering::Relaxed) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}");
+            std::process::exit(1);
+        }
     }
 }
 

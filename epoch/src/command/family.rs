@@ -122,7 +122,13 @@ async fn end(kin: Vec<Kin>) {
         let looking = kin.clone();
         // reading about all processes of a large machine takes a while
         let found = tokio::task::spawn_blocking(move || members(&looking).collect::<Vec<_>>()).await;
-        let left = found.unwrap_or_default();
+        let left = match found {
+            Ok(left) => left,
+            Err(error) => {
+                tracing::error!(%error, "whether processes are left could not be found out");
+                return;
+            }
+        };
         let now = Instant::now();
         if left.is_empty() {
             return;
