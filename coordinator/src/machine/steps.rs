@@ -138,7 +138,7 @@ impl Turn<'_> {
             Progress::Handed { since } => {
                 let waited = self.at.since(*since);
                 let message = format!(
-                    "no worker has taken {} on `{cluster}` for {}; is worker-{stage} running for this cluster? It goes on by itself once one is",
+                    "no worker has taken {} on `{cluster}` for {}; is worker-{stage} running for this cluster? It goes on by itself once one is, unless the queue was deleted meanwhile: then give the trial up (`autoopt trial cancel`)",
                     phrase(step),
                     seconds(waited)
                 );
