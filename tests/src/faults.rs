@@ -54,6 +54,8 @@ pub struct Tally {
     /// Attempts beyond the first, and how many of them no event explains.
     pub retried: usize,
     pub unexplained: usize,
+    /// Stage bodies that a kill cut short.
+    pub bodies_cut: usize,
     /// Stage bodies that ended more than once (a killed worker's stage may run again).
     pub bodies_repeated: usize,
     pub kills: BTreeMap<String, u32>,
@@ -130,7 +132,7 @@ pub async fn run(plan: &Plan, home: &Path, store_url: &str) -> Result<Tally> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     count(&sandbox, plan, &mut tally).await?;
-    tally.bodies_repeated = repeated_bodies(&ledger)?;
+    (tally.bodies_cut, tally.bodies_repeated) = bodies(&ledger)?;
     Ok(tally)
 }
 
@@ -247,20 +249,23 @@ async fn events(sandbox: &Sandbox) -> Result<Vec<Json>> {
     }
 }
 
-/// Bodies that ended more than once, over all stages.
-fn repeated_bodies(ledger: &Path) -> Result<usize> {
-    let mut repeated = 0;
+/// Bodies that began without an end, and bodies that ended more than once, over all stages.
+fn bodies(ledger: &Path) -> Result<(usize, usize)> {
+    let (mut cut, mut repeated) = (0, 0);
     for file in std::fs::read_dir(ledger)? {
-        let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+        let (mut begins, mut ends) = (0, BTreeMap::<String, usize>::new());
         for line in std::fs::read_to_string(file?.path())?.lines() {
-            let mut words = line.split(' ');
-            if let (Some("E"), Some(trial)) = (words.next(), words.next()) {
-                *ends.entry(trial.to_owned()).or_default() += 1;
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["S", ..] => begins += 1,
+                ["E", trial, ..] => *ends.entry(trial.to_owned()).or_default() += 1,
+                _ => {}
             }
         }
-        repeated += ends.values().map(|n| n - 1).sum::<usize>();
+        let ended: usize = ends.values().sum();
+        cut += begins - ended.min(begins);
+        repeated += ended - ends.len();
     }
-    Ok(repeated)
+    Ok((cut, repeated))
 }
 
 /// A small generator (xorshift64*, Vigna 2016), so that a run can be repeated from its seed.

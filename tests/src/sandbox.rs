@@ -91,7 +91,7 @@ impl Sandbox {
         std::fs::write(
             home.join("worker.toml"),
             format!(
-                "group = \"all\"\nclusters = [\"*\"]\nstate_dir = \"{}\"\n{bus}",
+                "[worker]\ngroup = \"all\"\nclusters = [\"*\"]\nstate_dir = \"{}\"\n{bus}",
                 home.join("state").display()
             ),
         )?;

@@ -35,6 +35,7 @@ pub(crate) const TASKS: &[Task] = &[
         run: deny,
     },
     Task { name: "demo", about: "a small experiment runs to its end in one process", run: demo },
+    Task { name: "faults", about: "nothing is lost while services and the broker are killed", run: faults },
 ];
 
 fn fmt() -> Result<Verdict> {
@@ -94,6 +95,13 @@ fn demo() -> Result<Verdict> {
     ran?;
     ensure!(database, "the run left nothing in its state directory");
     Ok(Verdict::Passed)
+}
+
+/// The fault run in a short form; docs/performance.md has the long one.
+fn faults() -> Result<Verdict> {
+    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    let short = ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1"];
+    pass(cargo().args(["run", "-q", "-p", "autoopt-tests", "--bin", "faults", "--"]).args(short))
 }
 
 /// Runs a command from the root of the workspace; its output goes where ours goes.

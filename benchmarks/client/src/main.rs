@@ -67,7 +67,7 @@ impl Client {
         let stage = json!({"backend": "noop", "lease": "10s", "timeout": "10m"});
         let spec = json!({
             "name": EXPERIMENT, "clusters": clusters, "algorithm": {"name": "manual"}, "budget": {"trials": 10_000_000},
-            "parameters": [{"name": "i", "type": "int", "low": -1, "high": 1e12, "default": -1}],
+            "parameters": [{"name": "i", "type": "int", "low": -1, "high": 1_000_000_000_000_i64, "default": -1}],
             "apply": stage, "load": stage, "bench": stage, "collect": stage,
             "metrics": [{"name": "value", "parser": "key-value", "field": "value"}],
             "objective": {"maximize": "value"},
@@ -83,10 +83,8 @@ impl Client {
         }
         while Instant::now() < deadline {
             let detail = self.get(&format!("/v1/experiments/{EXPERIMENT}")).await?;
-            let known = detail["sites"]
-                .as_array()
-                .map_or(0, |sites| sites.iter().filter(|s| s["baseline_ended"] == Json::Bool(true)).count());
-            if known == clusters.len() {
+            let measured = detail["baseline"].as_object().map_or(0, serde_json::Map::len);
+            if measured == clusters.len() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -192,13 +190,12 @@ impl Client {
 
     /// What the coordinator says became of each trial.
     async fn outcomes(&self, first: i64, n: i64) -> Result<Json> {
-        let (mut ok, mut failed, mut seen, mut after) = (0, Vec::new(), HashSet::new(), 0);
+        let (mut ok, mut failed, mut seen, mut after) = (0, Vec::new(), HashSet::new(), String::new());
         loop {
-            let page =
-                self.get(&format!("/v1/experiments/{EXPERIMENT}/trials?after={after}&limit=1000")).await?;
+            let page = self.get(&format!("/v1/experiments/{EXPERIMENT}/trials?limit=1000{after}")).await?;
             let trials = page["trials"].as_array().cloned().unwrap_or_default();
             let Some(last) = trials.last() else { break };
-            after = last["number"].as_i64().context("a trial without a number")?;
+            after = format!("&after={}", last["id"].as_str().context("a trial without an id")?);
             for trial in &trials {
                 let Some(i) = trial["parameters"]["i"].as_i64() else { continue };
                 match trial["outcome"].as_str() {

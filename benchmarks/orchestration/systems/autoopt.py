@@ -16,8 +16,7 @@ QUEUES = ["autoopt.coordinator", *(f"autoopt.{s}.all" for s in lab.STAGES)]
 
 
 def system(store):
-    env = {"AUTOOPT_BUS__URL": lab.AMQP, "AUTOOPT_SERVER": f"http://{LISTEN}", "AUTOOPT_STORE": store,
-           "RUST_LOG": os.environ.get("RUST_LOG", "warn")}
+    env = {"AUTOOPT_BUS__URL": lab.AMQP, "AUTOOPT_SERVER": f"http://{LISTEN}", "AUTOOPT_STORE": store}
     workers = {s: [f"{BIN}/autoopt-worker-{s}", "--config", f"{RUN}/worker.toml"] for s in lab.STAGES}
     workers["coord"] = [f"{BIN}/autoopt-coordinator", "--config", f"{RUN}/coordinator.toml"]
     return dict(env=env, client=[lab.PY, __file__], workers=workers, queues=QUEUES, n_sat=5000,

@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, default_value_t = 2)]
     broker_restarts: u32,
     /// How long each stage takes, in milliseconds.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 300)]
     body_ms: u64,
     /// Pause between two kills, on average, in milliseconds.
     #[arg(long, default_value_t = 600)]
