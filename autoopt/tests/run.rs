@@ -34,6 +34,38 @@ fn an_experiment_with_commands_ends_with_a_gain() {
     assert!(text.contains("baseline 56.000000 (+"), "{text}");
 }
 
+/// The weights, the gain and where each server landed: all that is said at the end but the time it took.
+fn told(output: &Output) -> String {
+    let text = printed(output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let (_, summary) = text.split_once("`nova-weights`: ").expect("a summary");
+    summary.lines().filter(|line| !line.starts_with("everything is in")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_simulated_cloud_is_tuned_and_the_same_run_gives_the_same() {
+    let run = |more: &[&str]| {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut command = run(&example("nova-weights.toml"), state.path());
+        let output = command.args(more).output().expect("it starts");
+        let snippets = std::fs::read_dir(state.path().join("simulated/lab/nova-scheduler.conf.d"));
+        assert_eq!(snippets.expect("a folder").count(), 0, "what was set is restored");
+        output
+    };
+    let once = told(&run(&["--simulate", "--trials", "8"]));
+    assert!(once.starts_with("8 trials (8 measured)\nbest: trial ") && once.contains(" %); one"), "{once}");
+    assert!(once.contains("| rabbitmq | compute-"), "{once}");
+    assert_eq!(told(&run(&["--simulate", "--trials", "8"])), once);
+
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let cloud =
+        Command::new(env!("CARGO_BIN_EXE_autoopt")).args(["simulate", "init"]).output().expect("it starts");
+    let cloud = printed(&cloud).replace("noise]\nmeasurement = 0.02", "noise]\nmeasurement = 0.0");
+    std::fs::write(file.path(), cloud).expect("a file");
+    let simulate = format!("--simulate={}", file.path().display());
+    assert_ne!(told(&run(&[&simulate, "--trials", "8"])), once);
+}
+
 #[test]
 fn an_experiment_that_was_killed_goes_on_where_it_stopped() {
     let state = tempfile::tempdir().expect("a folder");

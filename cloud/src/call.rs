@@ -120,7 +120,7 @@ impl Cloud {
             // spread, so that workers that failed together do not come back together
             let pause = doubled.mul_f64(rand::random_range(0.5..1.0)).max(asked).min(LONGEST_PAUSE);
             tracing::debug!(%error, ?pause, "a call is repeated");
-            tokio::time::sleep(pause).await;
+            self.wait(pause).await;
             attempt += 1;
         }
     }

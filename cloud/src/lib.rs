@@ -20,6 +20,7 @@ mod servers;
 mod session;
 mod stacks;
 pub mod template;
+mod wait;
 pub mod workload;
 
 pub use aggregates::Aggregate;

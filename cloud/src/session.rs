@@ -10,6 +10,7 @@ use osauth::{CloudConfig, Session};
 use tokio::sync::RwLock;
 
 use crate::error::{Error, ErrorKind};
+use crate::wait::Clock;
 
 /// A cloud that accepted our credentials. Clones share the session.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub(crate) struct Inner {
     /// The cluster's name, for messages.
     name: String,
     cluster: Cluster,
+    clock: Option<Clock>,
     session: RwLock<Numbered>,
 }
 
@@ -45,6 +47,7 @@ impl Cloud {
         let inner = Inner {
             name: name.to_owned(),
             cluster: cluster.clone(),
+            clock: Clock::of(cluster),
             session: RwLock::new(Numbered { number: 0, session }),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -68,6 +71,10 @@ impl Cloud {
 
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.cluster.timeout.0
+    }
+
+    pub(crate) fn clock(&self) -> Option<&Clock> {
+        self.inner.clock.as_ref()
     }
 
     pub(crate) fn attempts(&self) -> u32 {

@@ -13,6 +13,7 @@ pub mod contention;
 pub mod faults;
 pub mod handle;
 pub mod print;
+pub mod remote;
 pub mod scheduler;
 
 pub use cloud::Cloud;

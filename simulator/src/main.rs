@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use autoopt_simulator::Simulator;
+use anyhow::Context;
 use autoopt_simulator::config::{Config, EXAMPLE};
+use autoopt_simulator::{Simulator, remote};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -120,14 +120,6 @@ fn init(file: &std::path::Path) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the output that was asked for")]
 async fn restart_scheduler(url: &str) -> anyhow::Result<()> {
-    let url = format!("{}/control/scheduler/restart", url.trim_end_matches('/'));
-    let answer =
-        reqwest::Client::new().post(&url).send().await.with_context(|| format!("cannot reach {url}"))?;
-    let status = answer.status();
-    let text = answer.text().await?;
-    if !status.is_success() {
-        bail!("{url} answered {status}: {text}");
-    }
-    println!("{text}");
+    println!("{}", remote::restart_scheduler(url).await?);
     Ok(())
 }

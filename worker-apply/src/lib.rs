@@ -11,7 +11,7 @@ use autoopt_epoch::command::Commands;
 use autoopt_epoch::worker::Backend;
 
 pub use command::Command;
-pub use openstack::OpenStack;
+pub use openstack::{InForce, OpenStack};
 
 /// What this worker can do, by the name that an experiment gives as `backend`.
 pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {

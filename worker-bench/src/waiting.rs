@@ -10,7 +10,6 @@ use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::Context;
 use regex::Regex;
 use serde_json::{Map, Value, json};
-use tokio::time::sleep;
 
 /// How results are waited for.
 pub(crate) struct Waiting {
@@ -114,7 +113,7 @@ impl Waiting {
             if ended.len() == expected {
                 return Ok(ended);
             }
-            sleep(self.poll).await;
+            cloud.wait(self.poll).await;
         }
     }
 }

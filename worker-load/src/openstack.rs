@@ -31,7 +31,7 @@ impl Servers {
         if !reused {
             context.note.send_replace("waiting for the load to settle".into());
             tokio::select! {
-                () = tokio::time::sleep(settle.0) => {}
+                () = cloud.wait(settle.0) => {}
                 () = context.cancelled.cancelled() => {
                     return Err(Failure::new(FailureKind::Abandoned, "cancelled while the load settled"));
                 }

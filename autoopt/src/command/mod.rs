@@ -8,9 +8,11 @@ mod doctor;
 mod events;
 mod export;
 mod init;
+mod knobs;
 mod list;
 mod run;
 mod schema;
+mod simulate;
 mod status;
 mod submit;
 mod trial;
@@ -59,6 +61,9 @@ enum Command {
     Init(init::Init),
     Validate(validate::Validate),
     Schema(schema::Schema),
+    Knobs(knobs::Knobs),
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
     Submit(submit::Submit),
     List(list::List),
     Status(status::Status),
@@ -118,6 +123,8 @@ impl Autoopt {
             Command::Init(init) => init.run(json),
             Command::Validate(validate) => validate.run(json),
             Command::Schema(schema) => schema.run(),
+            Command::Knobs(knobs) => knobs.run(json).await,
+            Command::Simulate(simulate) => simulate.run().await,
             Command::Submit(submit) => submit.run(&client()?, json).await,
             Command::List(list) => list.run(&client()?, json).await,
             Command::Status(status) => status.run(&client()?, json).await,

@@ -1,6 +1,7 @@
 //! `autoopt run`: the whole system in one process.
 
 mod services;
+mod simulated;
 mod summary;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use autoopt_coordinator::engine::Handle;
 use autoopt_coordinator::machine::{Control, Input};
+use autoopt_epoch::command::Commands;
 use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::{Event, EventKind, TrialKind};
 use autoopt_epoch::time::Timestamp;
@@ -30,6 +32,7 @@ and at the end a line {\"experiment\": …}.
 
 Example:
   autoopt run examples/quadratic.toml
+  autoopt run examples/nova-weights.toml --simulate
 ")]
 pub(crate) struct Run {
     /// The experiment file
@@ -37,7 +40,11 @@ pub(crate) struct Run {
     /// What the workers may run (FILE with `.commands.toml` in place of `.toml`, if there is one)
     #[arg(long)]
     commands: Option<PathBuf>,
-    /// Where the store and the workers' state are (`.autoopt/NAME`)
+    /// Simulate the experiment's OpenStack clusters: FILE describes the cloud (`autoopt simulate init` writes one); without it,
+    /// six hosts of different age
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    simulate: Option<Option<PathBuf>>,
+    /// Where the store and the workers' state are (`.autoopt/NAME`, `.autoopt/NAME-simulated`)
     #[arg(long)]
     state: Option<PathBuf>,
     /// Trials, in place of the file's
@@ -54,11 +61,29 @@ impl Run {
         spec.budget.trials = self.trials.unwrap_or(spec.budget.trials);
         spec.seed = self.seed.unwrap_or(spec.seed);
         let beside = self.file.with_extension("commands.toml");
-        let commands = self.commands.or_else(|| beside.exists().then_some(beside));
-        let state = self.state.unwrap_or_else(|| PathBuf::from(".autoopt").join(&spec.name));
+        let mut commands = match self.commands.or_else(|| beside.exists().then_some(beside)) {
+            Some(file) => {
+                Commands::load(&file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e))?
+            }
+            None => Commands::default(),
+        };
+        // a simulated run is another one than the run on the cloud itself
+        let folder =
+            if self.simulate.is_some() { format!("{}-simulated", spec.name) } else { spec.name.clone() };
+        let state = self.state.unwrap_or_else(|| PathBuf::from(".autoopt").join(folder));
+        std::fs::create_dir_all(&state)
+            .map_err(|e| Fault::failed(format!("cannot make `{}`", state.display())).because(e))?;
         // the cluster has to be restored at the end, whoever reads
         go_on_unread();
-        let services = Services::start(&state, commands.as_deref(), &spec.name).await?;
+        // they end when this ends
+        let simulators = match &self.simulate {
+            Some(file) => simulated::start(file.as_deref(), &state, &spec.clusters, &mut commands).await?,
+            None => Vec::new(),
+        };
+        if !json {
+            simulators.iter().for_each(say);
+        }
+        let services = Services::start(&state, &commands, &spec.name).await?;
         let mut events = services.handle.events();
         let experiment = match services.resumed {
             Some(id) => {
@@ -104,12 +129,19 @@ impl Run {
         }
         progress.end();
         let told = Summary::read(services.handle.store(), experiment).await;
+        let placement = match &told {
+            Ok(summary) => summary.placement(services.handle.store()).await?,
+            Err(_) => None,
+        };
         services.stop().await;
         let summary = told?;
         if json {
             say_json_line(&serde_json::json!({ "experiment": summary.view }));
         } else {
             say(summary.text());
+            if let Some(placement) = &placement {
+                say(placement);
+            }
             say(format_args!("everything is in `{}`", state.display()));
         }
         if usable(&summary.view) {

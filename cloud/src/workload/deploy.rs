@@ -7,7 +7,6 @@ use std::time::Duration;
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::worker::Context;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::remove::until_gone;
@@ -93,7 +92,7 @@ pub(super) async fn deploy(
         }
         deployed.push(Deployed { name, server, reused, result: spec.result });
         if !reused {
-            sleep(workload.pause.0).await;
+            cloud.wait(workload.pause.0).await;
         }
     }
     // what an earlier form of the workload had and this one has not
@@ -107,7 +106,7 @@ pub(super) async fn deploy(
 
 /// Waits until a server is active, or tells why it is not.
 async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Result<Server, Failure> {
-    let deadline = Instant::now() + workload.build_timeout.0;
+    let deadline = cloud.now() + workload.build_timeout.0;
     loop {
         let server = cloud.server(id).await?;
         match server.status.as_str() {
@@ -119,7 +118,7 @@ async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Resu
                     if server.has_no_valid_host() { FailureKind::Infeasible } else { FailureKind::Transient };
                 return Err(Failure::new(kind, format!("server `{name}` ({id}) could not be built: {said}")));
             }
-            "BUILD" if Instant::now() < deadline => sleep(POLL).await,
+            "BUILD" if cloud.now() < deadline => cloud.wait(POLL).await,
             status => {
                 let task = server.task.as_deref().unwrap_or("nothing");
                 let reason = format!(

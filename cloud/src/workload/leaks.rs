@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use autoopt_epoch::failure::Failure;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
 
 use crate::Cloud;
 
@@ -32,13 +31,13 @@ impl Inventory {
 
     /// What there is now that was not there before, and what placement still counts for `deleted` servers; each in words.
     pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
-        let deadline = Instant::now() + SETTLED_WITHIN;
+        let deadline = cloud.now() + SETTLED_WITHIN;
         loop {
             let leaks = self.look(cloud, deleted).await?;
-            if leaks.is_empty() || Instant::now() > deadline {
+            if leaks.is_empty() || cloud.now() > deadline {
                 return Ok(leaks);
             }
-            sleep(POLL).await;
+            cloud.wait(POLL).await;
         }
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use autoopt_epoch::failure::{Failure, FailureKind};
-use tokio::time::{Instant, sleep};
 
 use super::spec::{Owner, PREFIX};
 use crate::{Cloud, ErrorKind, Server};
@@ -27,13 +26,13 @@ pub(super) async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, 
 }
 
 pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
-    let deadline = Instant::now() + GONE_WITHIN;
+    let deadline = cloud.now() + GONE_WITHIN;
     for id in ids {
         loop {
             match cloud.server(id).await {
                 Err(error) if error.kind == ErrorKind::NotFound => break,
                 Err(error) => return Err(error.into()),
-                Ok(server) if Instant::now() > deadline => {
+                Ok(server) if cloud.now() > deadline => {
                     let said = server.fault.map(|fault| format!(": {}", fault.message)).unwrap_or_default();
                     let reason = format!(
                         "server {} ({id}) is still {} {} s after nova was asked to delete it{said}",
@@ -43,7 +42,7 @@ pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Fail
                     );
                     return Err(Failure::new(FailureKind::Broken, reason));
                 }
-                Ok(_) => sleep(POLL).await,
+                Ok(_) => cloud.wait(POLL).await,
             }
         }
     }

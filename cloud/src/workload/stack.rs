@@ -9,7 +9,6 @@ use autoopt_epoch::message::Epoch;
 use autoopt_epoch::time::Period;
 use autoopt_epoch::worker::Context;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::deploy::Deployed;
@@ -131,7 +130,7 @@ async fn created(
     name: &str,
     context: &Context,
 ) -> Result<Stack, Failure> {
-    let deadline = Instant::now() + workload.build_timeout.0;
+    let deadline = cloud.now() + workload.build_timeout.0;
     loop {
         let stack = cloud.stack(name).await?.ok_or_else(|| {
             Failure::new(FailureKind::Transient, format!("stack `{name}` was deleted while it was created"))
@@ -140,7 +139,7 @@ async fn created(
         context.note.send_replace(format!("stack {}", stack.status));
         match stack.status.as_str() {
             "CREATE_COMPLETE" => return Ok(stack),
-            "CREATE_IN_PROGRESS" if Instant::now() < deadline => sleep(POLL).await,
+            "CREATE_IN_PROGRESS" if cloud.now() < deadline => cloud.wait(POLL).await,
             "CREATE_FAILED" => {
                 let kind = match said.to_lowercase() {
                     said if said.contains("no valid host") => FailureKind::Infeasible,
@@ -173,7 +172,7 @@ pub(super) async fn remove_stacks(cloud: &Cloud, owner: &Owner) -> Result<Vec<St
 }
 
 async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
-    let deadline = Instant::now() + GONE_WITHIN;
+    let deadline = cloud.now() + GONE_WITHIN;
     let mut again = true;
     loop {
         let now = cloud.stack(&stack.name).await?;
@@ -184,7 +183,7 @@ async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
         if failed && again {
             again = false;
             cloud.delete_stack(stack).await?;
-        } else if failed || Instant::now() > deadline {
+        } else if failed || cloud.now() > deadline {
             let reason = format!(
                 "stack `{}` cannot be deleted, it is {}: {}; see `openstack stack failures list {}`",
                 stack.name,
@@ -194,6 +193,6 @@ async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
             );
             return Err(Failure::new(FailureKind::Broken, reason));
         }
-        sleep(POLL).await;
+        cloud.wait(POLL).await;
     }
 }

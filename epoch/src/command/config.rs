@@ -42,6 +42,22 @@ pub struct Program {
     pub max_output: usize,
 }
 
+impl Program {
+    /// Without anything beyond its arguments.
+    pub const fn new(program: PathBuf, args: Vec<String>) -> Self {
+        Self {
+            program,
+            args,
+            env: BTreeMap::new(),
+            workdir: None,
+            timeout: None,
+            exit_codes: BTreeMap::new(),
+            success: None,
+            max_output: DEFAULT_MAX_OUTPUT,
+        }
+    }
+}
+
 const fn default_max_output() -> usize {
     DEFAULT_MAX_OUTPUT
 }

@@ -40,6 +40,8 @@ pub struct Cluster {
     pub timeout: Period,
     /// How often a call that can be repeated is made.
     pub attempts: u32,
+    /// The address of `autoopt-simulator`, if it plays this cloud: a wait moves its clock instead of passing.
+    pub simulator: Option<String>,
     /// The host aggregate whose metadata may be set; it holds the hosts under test.
     pub aggregate: Option<String>,
     /// Every nova-scheduler.
@@ -53,6 +55,7 @@ impl Default for Cluster {
             clouds_file: None,
             timeout: Period::seconds(30),
             attempts: 5,
+            simulator: None,
             aggregate: None,
             scheduler: Vec::new(),
         }

@@ -15,7 +15,7 @@ pub(super) fn log(outcome: &Outcome, rng: &mut Xoshiro256PlusPlus) -> String {
     for second in 1..=outcome.duration.round() as u64 {
         let (sent, now) = (around(rate, 0.04, rng), around(median, 0.04, rng));
         let received = around(sent, 0.005, rng);
-        let spread = [0.05, 1.0, 1.5, 2.4, 3.5].map(|factor| format!("{:.0}", now * factor)).join("/");
+        let spread = spread(now);
         // infallible: writes into memory
         let _ = writeln!(
             text,
@@ -27,7 +27,14 @@ pub(super) fn log(outcome: &Outcome, rng: &mut Xoshiro256PlusPlus) -> String {
     let _ = write!(
         text,
         "test stopped (Reached time limit)\nid: {id}, sending rate avg: {rate:.0} msg/s\n\
-         id: {id}, receiving rate avg: {received:.0} msg/s\n"
+         id: {id}, receiving rate avg: {received:.0} msg/s\n\
+         id: {id}, consumer latency min/median/75th/95th/99th {} µs\n",
+        spread(median)
     );
     text
+}
+
+/// Minimum, median and percentiles around a median, in µs.
+fn spread(median: f64) -> String {
+    [0.05, 1.0, 1.5, 2.4, 3.5].map(|factor| format!("{:.0}", median * factor)).join("/")
 }

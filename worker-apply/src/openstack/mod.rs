@@ -1,11 +1,11 @@
 //! The apply stage on an OpenStack cloud: settings of nova-scheduler, in aggregate metadata and in its configuration.
 
 mod aggregate;
+mod in_force;
 mod plan;
 mod restart;
 mod snippet;
 
-use autoopt_cloud::knobs::Ini;
 use autoopt_cloud::{Aggregate, Clouds};
 use autoopt_epoch::command::{Cluster, OpenStack as Config};
 use autoopt_epoch::failure::{Failure, FailureKind};
@@ -16,6 +16,7 @@ use autoopt_epoch::worker::{Backend, Context};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+pub use in_force::InForce;
 use plan::{Part, Plan};
 use snippet::{Files, Wanted};
 
@@ -36,23 +37,14 @@ impl OpenStack {
         let plan = Plan::of(order, &order.parameters, cluster)?;
         let owner = aggregate::owner(order);
         let target = self.target(order, cluster, &plan, &owner).await?;
-        let mut ini = Ini::default();
         for scheduler in &cluster.scheduler {
-            let files = Files::of(scheduler);
-            files.find(&owner).await?;
-            ini = files.in_force().await?;
+            Files::of(scheduler).find(&owner).await?;
         }
-        let known = cluster.scheduler.iter().any(|scheduler| !scheduler.config.is_empty());
+        let in_force = InForce::read(cluster, target.clone()).await?;
         let mut captured = Parameters::new();
         let mut sources = Map::new();
         for part in plan.aggregate.iter().chain(&plan.snippet) {
-            let overridden = target.as_ref().and_then(|target| target.metadata.get(&part.name));
-            let (source, text) = match (overridden, ini.get(&part.setting)) {
-                (Some(text), _) if part.setting.aggregate() => ("aggregate", Some(text.clone())),
-                (_, Some(text)) => ("configuration", Some(text)),
-                (_, None) if known => ("default", None),
-                (_, None) => ("default, the configuration being unknown", None),
-            };
+            let (text, source) = in_force.of(&part.setting);
             let value = match text {
                 Some(text) => part.setting.value(&text, &part.value),
                 None => default(part),

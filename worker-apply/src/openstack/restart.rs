@@ -45,12 +45,8 @@ pub(super) async fn all(
         command::run(&program, &call, cancelled, &context.on_start).await?;
     }
     context.note.send_replace(format!("waiting for {BINARY} to report"));
-    let back = wait(cloud, configured);
     tokio::select! {
-        result = tokio::time::timeout(BACK_WITHIN, back) => result.unwrap_or_else(|_| {
-            let reason = format!("{BINARY} did not report within {BACK_WITHIN:?} after its restart; see its log");
-            Err(Failure::new(FailureKind::Broken, reason))
-        }),
+        result = wait(cloud, configured) => result,
         () = cancelled.cancelled() => Err(Failure::new(FailureKind::Abandoned, "cancelled while nova-scheduler was restarted")),
     }
 }
@@ -63,6 +59,7 @@ async fn wait(cloud: &Cloud, configured: usize) -> Result<(), Failure> {
         .into_iter()
         .map(|service| (service.id, service.updated_at))
         .collect();
+    let deadline = cloud.now() + BACK_WITHIN;
     loop {
         let now = cloud.compute_services(BINARY).await?;
         let reported =
@@ -70,7 +67,12 @@ async fn wait(cloud: &Cloud, configured: usize) -> Result<(), Failure> {
         if reported.count() >= configured {
             return Ok(());
         }
-        tokio::time::sleep(POLL).await;
+        if cloud.now() > deadline {
+            let reason =
+                format!("{BINARY} did not report within {BACK_WITHIN:?} after its restart; see its log");
+            return Err(Failure::new(FailureKind::Broken, reason));
+        }
+        cloud.wait(POLL).await;
     }
 }
 

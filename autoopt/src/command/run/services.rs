@@ -15,7 +15,7 @@ use autoopt_epoch::worker::{self, Backends, WorkerSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 
 /// How long services may take to end.
 const GRACE: Duration = Duration::from_secs(15);
@@ -32,15 +32,8 @@ pub(super) struct Services {
 }
 
 impl Services {
-    pub(super) async fn start(state: &Path, commands: Option<&Path>, name: &str) -> Result<Self, Fault> {
-        let commands = match commands {
-            Some(file) => {
-                Commands::load(file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e))?
-            }
-            None => Commands::default(),
-        };
-        std::fs::create_dir_all(state)
-            .map_err(|e| Fault::failed(format!("cannot make `{}`", state.display())).because(e))?;
+    /// With its store and the workers' state in the directory `state`.
+    pub(super) async fn start(state: &Path, commands: &Commands, name: &str) -> Result<Self, Fault> {
         let url = format!("sqlite://{}?mode=rwc", state.join("store.sqlite").display());
         let store = Store::open(&url).await.map_err(|e| Fault::failed("the store").because(e))?;
         let claim = store.try_claim().await.map_err(|e| Fault::failed("the store").because(e))?;
@@ -64,8 +57,7 @@ impl Services {
                 state_dir: state.to_owned(),
                 drain: GRACE / 2,
             };
-            let work =
-                worker::run(stage, settings, backends(stage, &commands), bus.clone(), shutdown.clone());
+            let work = worker::run(stage, settings, backends(stage, commands), bus.clone(), shutdown.clone());
             tasks.spawn(supervised(stage.as_str(), work));
         }
         tasks.spawn(supervised("coordinator", engine.run(shutdown.clone())));

@@ -1,0 +1,55 @@
+//! Time on a cloud: it passes by itself on a real one; a simulated one is told to let it pass, and does so at once.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use autoopt_epoch::command::Cluster;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::Cloud;
+
+/// The clock of a simulated cloud.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    http: reqwest::Client,
+    url: String,
+    /// In milliseconds: by how much its time went on while ours did not.
+    ahead: AtomicU64,
+}
+
+impl Clock {
+    /// Of the cluster, if it is simulated.
+    pub(crate) fn of(cluster: &Cluster) -> Option<Self> {
+        let url = cluster.simulator.as_ref()?;
+        let url = format!("{}/control/clock", url.trim_end_matches('/'));
+        Some(Self { http: reqwest::Client::new(), url, ahead: AtomicU64::new(0) })
+    }
+
+    async fn advance(&self, period: Duration) -> Result<(), reqwest::Error> {
+        let body = json!({"advance": period.as_secs_f64()});
+        self.http.post(&self.url).json(&body).send().await?.error_for_status()?;
+        self.ahead.fetch_add(u64::try_from(period.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Cloud {
+    /// Returns when `period` has passed on the cloud.
+    pub async fn wait(&self, period: Duration) {
+        if let Some(clock) = self.clock() {
+            match clock.advance(period).await {
+                Ok(()) => return,
+                // the next call will tell what is wrong
+                Err(error) => tracing::warn!(%error, "the simulated cloud's clock cannot be moved"),
+            }
+        }
+        tokio::time::sleep(period).await;
+    }
+
+    /// An instant of the time that [`wait`](Self::wait) lets pass, for deadlines.
+    pub fn now(&self) -> Instant {
+        let ahead = self.clock().map_or(0, |clock| clock.ahead.load(Ordering::Relaxed));
+        Instant::now() + Duration::from_millis(ahead)
+    }
+}
