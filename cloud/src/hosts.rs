@@ -17,6 +17,22 @@ pub struct Hypervisor {
     pub status: String,
     #[serde(default)]
     pub running_vms: u32,
+    /// As nova counts it; 7002000 is QEMU 7.2.0.
+    pub hypervisor_version: i64,
+    /// Hardware threads.
+    pub vcpus: i64,
+    /// In MiB.
+    pub memory_mb: i64,
+    /// In GiB.
+    pub local_gb: i64,
+    pub service: HypervisorService,
+}
+
+/// The nova-compute of a hypervisor.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HypervisorService {
+    /// Its name in aggregates.
+    pub host: String,
 }
 
 /// A service of nova, as <https://docs.openstack.org/api-ref/compute/#compute-services-os-services> shows it.

@@ -36,6 +36,21 @@ impl Cloud {
     }
 }
 
+impl Cloud {
+    /// The names of all images that this login may use.
+    pub async fn images(&self) -> Result<Vec<String>, Error> {
+        let all: Vec<Named> = self.list(Service::Image, &["images"], "images", &[]).await?;
+        Ok(all.into_iter().map(|image| image.name).collect())
+    }
+
+    /// The names of all networks that this login may use.
+    pub async fn networks(&self) -> Result<Vec<String>, Error> {
+        let query = [("fields", "id"), ("fields", "name")];
+        let all: Vec<Named> = self.list(Service::Network, &["networks"], "networks", &query).await?;
+        Ok(all.into_iter().map(|network| network.name).collect())
+    }
+}
+
 fn one(kind: &str, name: &str, found: Vec<Named>) -> Result<String, Error> {
     if found.iter().any(|item| item.id == name) {
         return Ok(name.to_owned());

@@ -10,6 +10,7 @@ mod export;
 mod init;
 mod knobs;
 mod list;
+mod preflight;
 mod run;
 mod schema;
 mod simulate;
@@ -61,6 +62,7 @@ enum Command {
     Init(init::Init),
     Validate(validate::Validate),
     Schema(schema::Schema),
+    Preflight(preflight::Preflight),
     Knobs(knobs::Knobs),
     #[command(subcommand)]
     Simulate(simulate::Simulate),
@@ -123,6 +125,7 @@ impl Autoopt {
             Command::Init(init) => init.run(json),
             Command::Validate(validate) => validate.run(json),
             Command::Schema(schema) => schema.run(),
+            Command::Preflight(preflight) => preflight.run(json).await,
             Command::Knobs(knobs) => knobs.run(json).await,
             Command::Simulate(simulate) => simulate.run().await,
             Command::Submit(submit) => submit.run(&client()?, json).await,

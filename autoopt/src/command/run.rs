@@ -21,6 +21,7 @@ use crate::fault::{Fault, Kind};
 use crate::show::{go_on_unread, say, say_json_line};
 use crate::standing::{Standing, title, usable};
 use services::Services;
+pub(super) use services::backends;
 use summary::Summary;
 
 /// Run an experiment to its end, everything in this process

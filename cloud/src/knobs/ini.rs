@@ -37,13 +37,24 @@ impl Ini {
         }
     }
 
+    /// An option's text.
+    pub fn option(&self, section: &str, name: &str) -> Option<&str> {
+        self.options.get(&(section.to_owned(), name.to_owned())).map(String::as_str)
+    }
+
+    /// A section's options in the form of a file.
+    pub fn section(&self, section: &str) -> String {
+        let options = self.options.iter().filter(|((of, _), _)| of == section);
+        options
+            .fold(format!("[{section}]\n"), |text, ((_, name), value)| text + &format!("{name} = {value}\n"))
+    }
+
     /// What is said of a setting, if anything is.
     pub fn get(&self, setting: &Setting) -> Option<String> {
-        let option = |section: &str, name: &str| self.options.get(&(section.to_owned(), name.to_owned()));
         match setting {
-            Setting::Knob(knob) => option(knob.section, knob.option).cloned(),
+            Setting::Knob(knob) => self.option(knob.section, knob.option).map(str::to_owned),
             Setting::Ratio(metric) => {
-                let list = option("metrics", "weight_setting")?;
+                let list = self.option("metrics", "weight_setting")?;
                 let of = |pair: &str| {
                     Some(pair.split_once('=')?.1.trim().to_owned()).filter(|_| named(pair) == *metric)
                 };
@@ -54,7 +65,7 @@ impl Ini {
 
     /// Names in `[metrics] weight_setting` that the catalogue does not have: they would be lost when it is written.
     pub fn foreign_metrics(&self) -> Vec<String> {
-        let list = self.options.get(&("metrics".to_owned(), "weight_setting".to_owned()));
+        let list = self.option("metrics", "weight_setting");
         let names = list.into_iter().flat_map(|list| list.split(',')).map(named);
         names.filter(|name| !name.is_empty() && !METRICS.contains(name)).map(str::to_owned).collect()
     }

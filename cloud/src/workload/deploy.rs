@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::remove::until_gone;
 use super::spec::{Owner, ServerSpec, Workload};
 use super::user_data;
-use crate::{Cloud, NewServer, Server};
+use crate::{Cloud, FlavorSize, NewServer, Server};
 
 /// Between two looks at a server that is being built.
 const POLL: Duration = Duration::from_millis(500);
@@ -102,6 +102,26 @@ pub(super) async fn deploy(
     }
     until_gone(cloud, &strangers).await?;
     Ok(deployed)
+}
+
+/// Finds all that the workload names. The flavor of each of its servers.
+pub(super) async fn look_up(
+    cloud: &Cloud,
+    workload: &Workload,
+    owner: &Owner,
+    files: &Path,
+) -> Result<Vec<FlavorSize>, Failure> {
+    let mut ids = Ids { cloud, known: BTreeMap::new() };
+    let mut sizes = BTreeMap::new();
+    let mut flavors = Vec::new();
+    for (name, spec) in workload.each() {
+        let new = ids.server(workload, owner, files, &name, spec).await?;
+        if !sizes.contains_key(&new.flavor) {
+            sizes.insert(new.flavor.clone(), cloud.flavor_size(&new.flavor).await?);
+        }
+        flavors.extend(sizes.get(&new.flavor).cloned());
+    }
+    Ok(flavors)
 }
 
 /// Waits until a server is active, or tells why it is not.

@@ -7,12 +7,12 @@ use autoopt_epoch::message::Epoch;
 use autoopt_epoch::time::Period;
 use autoopt_epoch::worker::Context;
 
-use super::deploy::{Deployed, deploy};
+use super::deploy::{Deployed, deploy, look_up};
 use super::remove::remove;
 use super::spec::{Owner, Workload};
 use super::stack::{HeatWorkload, deploy_stack, remove_stacks};
-use crate::Cloud;
 use crate::template::Gathered;
+use crate::{Cloud, FlavorSize};
 
 /// How a workload comes to be; the names of the backends of load and bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,20 @@ pub struct Deployment {
 }
 
 impl Plan {
+    /// What a workload of servers needs to be there by name, and the sizes of its servers; nothing is created. What a template
+    /// needs, Heat alone knows.
+    pub async fn look_up(
+        &self,
+        cloud: &Cloud,
+        owner: &Owner,
+        files: &Path,
+    ) -> Result<Vec<FlavorSize>, Failure> {
+        match self {
+            Self::Servers(workload) => look_up(cloud, workload, owner, files).await,
+            Self::Heat(..) => Ok(Vec::new()),
+        }
+    }
+
     /// load: how long after its creation it counts as settled.
     pub const fn settle(&self) -> Period {
         match self {

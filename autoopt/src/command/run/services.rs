@@ -75,7 +75,7 @@ impl Services {
 }
 
 /// What one stage can do.
-fn backends(stage: Stage, commands: &Commands) -> Backends {
+pub(in crate::command) fn backends(stage: Stage, commands: &Commands) -> Backends {
     let mut backends = match stage {
         Stage::Apply => autoopt_worker_apply::backends(commands),
         Stage::Load => autoopt_worker_load::backends(commands),

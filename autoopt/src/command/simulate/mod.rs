@@ -1,5 +1,7 @@
 //! `autoopt simulate …`: simulated clouds.
 
+mod record;
+
 use autoopt_simulator::config::EXAMPLE;
 use autoopt_simulator::remote;
 use clap::Subcommand;
@@ -12,6 +14,7 @@ use crate::show::{put, say};
 pub(crate) enum Simulate {
     /// Print a commented description of a cloud to start from
     Init,
+    Record(record::Record),
     /// Let nova-scheduler of a running simulator read its configuration anew
     RestartScheduler {
         /// The running simulator
@@ -23,6 +26,7 @@ pub(crate) enum Simulate {
 impl Simulate {
     pub(crate) async fn run(self) -> Result<(), Fault> {
         match self {
+            Self::Record(record) => record.run().await?,
             Self::Init => put(EXAMPLE.as_bytes()),
             Self::RestartScheduler { url } => {
                 let answer = remote::restart_scheduler(&url).await;
