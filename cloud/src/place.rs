@@ -6,6 +6,8 @@ use std::process::Stdio;
 
 use autoopt_epoch::command::{Program, Scheduler};
 use autoopt_epoch::failure::{Failure, FailureKind};
+use base64::Engine;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -80,6 +82,21 @@ impl Place {
             (0, ..) => Ok(()),
             (_, _, said) => Err(self.failed("remove", path, &said)),
         }
+    }
+
+    /// Changes whenever one of the scheduler's files does: its own, or the snippet.
+    pub async fn fingerprint(&self, scheduler: &Scheduler) -> Result<String, Failure> {
+        let mut all = Sha256::new();
+        for path in scheduler.config.iter().chain([&scheduler.snippet]) {
+            let text = self.read(path).await?;
+            all.update(format!(
+                "{} {}\n",
+                path.display(),
+                text.as_ref().map_or(-1, |text| text.len() as i64)
+            ));
+            all.update(text.unwrap_or_default());
+        }
+        Ok(base64::engine::general_purpose::STANDARD.encode(all.finalize()))
     }
 
     /// The same program, run there.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::Cloud;
 use crate::call::{Call, Service};
 use crate::error::Error;
+use crate::servers::gone_is_fine;
 
 /// A resource provider: a host, as a rule.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,11 @@ impl Cloud {
     pub async fn provider_allocations(&self, provider: &str) -> Result<BTreeMap<String, Resources>, Error> {
         let path = ["resource_providers", provider, "allocations"];
         self.fetch(&Call::get(Service::Placement, &path), "allocations").await
+    }
+
+    /// Gives back what a consumer takes. Nothing is fine.
+    pub async fn delete_allocations(&self, consumer: &str) -> Result<(), Error> {
+        gone_is_fine(self.call(&Call::delete(Service::Placement, &["allocations", consumer])).await)
     }
 
     /// What a consumer (a server's id) takes, by provider; empty if nothing.

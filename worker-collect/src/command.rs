@@ -28,6 +28,19 @@ impl Command {
         Self { entries }
     }
 
+    /// What the program that the experiment names prints, if it names one.
+    pub(crate) async fn collect(
+        &self,
+        order: &Epoch,
+        context: &Context,
+    ) -> Result<Option<Artifact>, Failure> {
+        let Some(entry) = self.entry(order)? else { return Ok(None) };
+        context.note.send_replace("collecting".into());
+        let call = call(order, &context.state_dir);
+        let output = command::run(&entry.run, &call, &context.cancelled, &context.on_start).await?;
+        Ok(Some(output.stdout.artifact(ARTIFACT)))
+    }
+
     fn entry(&self, order: &Epoch) -> Result<Option<&CollectCommand>, Failure> {
         if order.backend.settings.is_empty() {
             return Ok(None);
@@ -55,10 +68,7 @@ impl Backend for Command {
         match order.action {
             Action::Run => {
                 let asked = asked(order)?.clone();
-                let collected = match self.entry(order)? {
-                    Some(entry) => Some(collect(entry, order, context).await?),
-                    None => None,
-                };
+                let collected = self.collect(order, context).await?;
                 let artifacts = order.artifacts.iter().chain(&collected).cloned().collect();
                 match read(asked, artifacts).await {
                     Ok(measurement) => Ok(Done {
@@ -81,13 +91,6 @@ impl Backend for Command {
 
 fn call<'a>(order: &'a Epoch, state_dir: &'a Path) -> Call<'a> {
     Call { order, parameters: &order.parameters, state_dir, action: "collect" }
-}
-
-async fn collect(entry: &CollectCommand, order: &Epoch, context: &Context) -> Result<Artifact, Failure> {
-    context.note.send_replace("collecting".into());
-    let call = call(order, &context.state_dir);
-    let output = command::run(&entry.run, &call, &context.cancelled, &context.on_start).await?;
-    Ok(output.stdout.artifact(ARTIFACT))
 }
 
 async fn read(asked: Measure, artifacts: Vec<Artifact>) -> Result<Measurement, Failure> {

@@ -13,14 +13,16 @@ use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::{Backend, Context};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::readings;
+use crate::{Command, drift, readings};
 
-/// The backend `console`.
+/// The backend `console`. An experiment may name a program of `[collect.command]`, which fetches more from the servers while
+/// they are there.
 #[derive(Debug)]
 pub struct Console {
     clouds: Clouds,
+    programs: Command,
 }
 
 /// What the bench stage said of a server.
@@ -39,9 +41,9 @@ struct Kept {
 }
 
 impl Console {
-    /// Over the clusters of `[openstack]`.
-    pub fn new(config: OpenStack) -> Self {
-        Self { clouds: Clouds::new(config) }
+    /// Over the clusters of `[openstack]` and the programs of `[collect.command]`.
+    pub fn new(config: OpenStack, programs: Command) -> Self {
+        Self { clouds: Clouds::new(config), programs }
     }
 
     async fn run(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
@@ -54,8 +56,10 @@ impl Console {
             Some(artifacts) => artifacts,
             None => {
                 context.note.send_replace("reading consoles".into());
-                let artifacts = read(&cloud, bench).await?;
-                unchanged(&cloud, order).await.map_err(|failure| with(failure, &artifacts))?;
+                let mut artifacts = read(&cloud, bench).await?;
+                artifacts.extend(self.programs.collect(order, context).await?);
+                let cluster = self.clouds.cluster(&order.cluster)?;
+                drift::none(&cloud, cluster, order).await.map_err(|failure| with(failure, &artifacts))?;
                 let text = serde_json::to_vec(&Kept {
                     epoch: order.epoch.to_string(),
                     artifacts: artifacts.clone(),
@@ -76,10 +80,15 @@ impl Console {
             .map_err(|_| from_bench("outputs.before"))?;
         let leaks = before.leaks(&cloud, &deleted).await?;
         if !leaks.is_empty() {
-            tracing::error!(epoch = %order.epoch, cluster = order.cluster, ?leaks, "the benchmark left something behind");
+            // the cluster is paused: what is left takes room from the next application
+            let reason = format!(
+                "since the benchmark began the project has what it did not have before: {}. Delete it, then resume `{}`",
+                leaks.join(", "),
+                order.cluster
+            );
+            return Err(with(broken(reason), &artifacts));
         }
-        let outputs = Map::from_iter([("leaks".to_owned(), json!(leaks))]);
-        Ok(Done { measurement: Some(measurement), artifacts, outputs, ..Done::default() })
+        Ok(Done { measurement: Some(measurement), artifacts, ..Done::default() })
     }
 }
 
@@ -120,27 +129,6 @@ async fn read(cloud: &Cloud, bench: &Map<String, Value>) -> Result<Vec<Artifact>
     }
 }
 
-/// Whether the aggregate still says what the apply stage left there: what somebody changed since was not measured.
-async fn unchanged(cloud: &Cloud, order: &Epoch) -> Result<(), Failure> {
-    let Some(applied) = order.outputs.get(&Stage::Apply).and_then(|outputs| outputs.get("aggregate")) else {
-        return Ok(());
-    };
-    let Some(name) = applied["name"].as_str() else { return Ok(()) };
-    let now = cloud.aggregate(name).await?;
-    if json!(now.metadata) == applied["metadata"] && json!(now.hosts) == applied["hosts"] {
-        return Ok(());
-    }
-    let reason = format!(
-        "host aggregate `{name}` was changed by somebody else while this was measured: it had {} with hosts {}, and now has {} \
-         with hosts {}",
-        applied["metadata"],
-        applied["hosts"],
-        json!(now.metadata),
-        json!(now.hosts)
-    );
-    Err(Failure::new(FailureKind::Invalid, reason))
-}
-
 fn kept(path: &Path, order: &Epoch) -> Option<Vec<Artifact>> {
     let kept: Kept = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
     (kept.epoch == order.epoch.to_string()).then_some(kept.artifacts)
@@ -170,13 +158,7 @@ fn broken(reason: String) -> Failure {
 impl Backend for Console {
     fn check(&self, order: &Epoch) -> Result<(), Failure> {
         self.clouds.cluster(&order.cluster)?;
-        if let Some(key) = order.backend.settings.keys().next() {
-            return Err(broken(format!("[collect] settings.{key}: the backend `console` has no settings")));
-        }
-        match order.action {
-            Action::Run => readings::check(asked(order)?),
-            Action::Capture | Action::Undo => Ok(()),
-        }
+        self.programs.check(order)
     }
 
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {

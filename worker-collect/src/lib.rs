@@ -5,6 +5,7 @@
 
 mod command;
 mod console;
+mod drift;
 pub mod parser;
 pub mod readings;
 
@@ -19,7 +20,8 @@ use autoopt_epoch::worker::Backend;
 
 /// What this worker can do, by the name that an experiment gives as `backend`.
 pub fn backends(commands: &Commands) -> BTreeMap<String, Arc<dyn Backend>> {
-    let command: Arc<dyn Backend> = Arc::new(Command::new(commands.collect.command.clone()));
-    let console: Arc<dyn Backend> = Arc::new(Console::new(commands.openstack.clone()));
+    let command = Command::new(commands.collect.command.clone());
+    let console: Arc<dyn Backend> = Arc::new(Console::new(commands.openstack.clone(), command.clone()));
+    let command: Arc<dyn Backend> = Arc::new(command);
     BTreeMap::from([("command".to_owned(), command), ("console".to_owned(), console)])
 }

@@ -126,7 +126,6 @@ async fn servers_are_created_measured_and_leave_nothing() {
     assert!(collected.measurement.unwrap().objective > 0.0);
     let names: Vec<&str> = collected.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
     assert_eq!(names, ["cpu.console", "cpu"]);
-    assert_eq!(collected.outputs["leaks"], json!([]));
     assert_eq!(Inventory::take(&lab.cloud).await.unwrap(), before);
 
     // five that must not share a host, on four hosts

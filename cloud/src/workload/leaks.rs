@@ -30,12 +30,18 @@ impl Inventory {
     }
 
     /// What there is now that was not there before, and what placement still counts for `deleted` servers; each in words.
+    /// What nova forgot of the deleted servers is removed.
     pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
         let deadline = cloud.now() + SETTLED_WITHIN;
         loop {
             let leaks = self.look(cloud, deleted).await?;
-            if leaks.is_empty() || cloud.now() > deadline {
+            if leaks.is_empty() {
                 return Ok(leaks);
+            }
+            if cloud.now() > deadline {
+                tracing::warn!(?leaks, "removing what was left of deleted servers");
+                forgotten(cloud, deleted).await?;
+                return self.look(cloud, deleted).await;
             }
             cloud.wait(POLL).await;
         }
@@ -64,6 +70,17 @@ impl Inventory {
         all.extend(new("volume", &self.volumes, &now.volumes));
         all
     }
+}
+
+/// Removes ports and allocations of servers that are gone.
+async fn forgotten(cloud: &Cloud, deleted: &[String]) -> Result<(), Failure> {
+    for id in deleted {
+        for port in cloud.ports_of(id).await? {
+            cloud.delete_port(&port.id).await?;
+        }
+        cloud.delete_allocations(id).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

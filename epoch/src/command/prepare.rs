@@ -75,6 +75,7 @@ pub(super) fn input(call: &Call<'_>) -> Vec<u8> {
         "epoch": call.order.epoch,
         "cluster": call.order.cluster,
         "parameters": call.parameters,
+        "outputs": call.order.outputs,
     })
     .to_string();
     line.push('\n');

@@ -6,7 +6,7 @@ mod plan;
 mod restart;
 mod snippet;
 
-use autoopt_cloud::{Aggregate, Clouds};
+use autoopt_cloud::{Aggregate, Clouds, Place};
 use autoopt_epoch::command::{Cluster, OpenStack as Config};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Done, Epoch, TrialKind};
@@ -102,6 +102,12 @@ impl OpenStack {
             let restarted = self.put(order, cluster, &wanted, context, &context.cancelled).await?;
             outputs.insert("restarted".into(), json!(restarted));
         }
+        // for the collect stage, which sees whether somebody changed them since
+        let mut files = Vec::new();
+        for scheduler in &cluster.scheduler {
+            files.push(Place::of(scheduler).fingerprint(scheduler).await?);
+        }
+        outputs.insert("files".into(), json!(files));
         Ok(Done { outputs, ..Done::default() })
     }
 
