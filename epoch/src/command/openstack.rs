@@ -44,6 +44,9 @@ pub struct Cluster {
     pub simulator: Option<String>,
     /// The host aggregate whose metadata may be set; it holds the hosts under test.
     pub aggregate: Option<String>,
+    /// How long values of an experiment may be in force while the coordinator asks for nothing; then they are restored. Longer
+    /// than an epoch takes. If absent, they stay.
+    pub dead_man: Option<Period>,
     /// Every nova-scheduler.
     pub scheduler: Vec<Scheduler>,
 }
@@ -57,6 +60,7 @@ impl Default for Cluster {
             attempts: 5,
             simulator: None,
             aggregate: None,
+            dead_man: None,
             scheduler: Vec::new(),
         }
     }

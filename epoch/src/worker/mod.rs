@@ -30,6 +30,9 @@ pub trait Backend: Send + Sync {
     ///
     /// When `context.cancelled` fires, it ends what it started and returns soon.
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure>;
+
+    /// Takes up what an earlier process of this worker had to see to. Called once, before the first order.
+    async fn resume(&self, _context: &Context) {}
 }
 
 /// What the runtime gives a backend.

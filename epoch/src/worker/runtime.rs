@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Backend;
 use super::journal::{Attempt, Journal};
 use super::lease::{self, Cause, Running};
 use super::leftovers;
+use super::{Backend, Context};
 use crate::bus::topology::{Subscription, report_key};
 use crate::bus::{Bus, BusError, Delivery, Outgoing, Verdict};
 use crate::failure::{Failure, FailureKind};
@@ -77,6 +77,9 @@ pub async fn run(
         running: Mutex::default(),
         tasks: TaskTracker::new(),
     });
+    for backend in worker.backends.values() {
+        backend.resume(&Context::alone(&worker.settings.state_dir)).await;
+    }
     if !unreported.is_empty() {
         tracing::info!(reports = unreported.len(), "reports of an earlier run are sent again");
         let worker = worker.clone();

@@ -1,10 +1,13 @@
 //! The apply stage on an OpenStack cloud: settings of nova-scheduler, in aggregate metadata and in its configuration.
 
 mod aggregate;
+mod dead_man;
 mod in_force;
 mod plan;
 mod restart;
 mod snippet;
+
+use std::sync::Arc;
 
 use autoopt_cloud::{Aggregate, Clouds, Place};
 use autoopt_epoch::command::{Cluster, OpenStack as Config};
@@ -16,20 +19,22 @@ use autoopt_epoch::worker::{Backend, Context};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use dead_man::DeadMan;
 pub use in_force::InForce;
 use plan::{Part, Plan};
 use snippet::{Files, Wanted};
 
 /// The backend `openstack`: each parameter of the experiment names a setting of nova-scheduler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenStack {
-    clouds: Clouds,
+    clouds: Arc<Clouds>,
+    dead_man: Arc<DeadMan>,
 }
 
 impl OpenStack {
     /// Over the clusters of `[openstack]`.
     pub fn new(config: Config) -> Self {
-        Self { clouds: Clouds::new(config) }
+        Self { clouds: Arc::new(Clouds::new(config)), dead_man: Arc::default() }
     }
 
     async fn capture(&self, order: &Epoch) -> Result<Done, Failure> {
@@ -195,6 +200,7 @@ impl Backend for OpenStack {
 
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         let started = Timestamp::now();
+        self.dead_man.hold(&order.cluster).await;
         let done = match order.action {
             Action::Capture => self.capture(order).await,
             Action::Run => {
@@ -215,6 +221,13 @@ impl Backend for OpenStack {
             }
             Action::Undo => self.restore(order, context, &context.cancelled).await,
         };
+        self.note(order, done.is_ok(), context);
         done.map(|done| Done { started, ..done })
+    }
+
+    async fn resume(&self, context: &Context) {
+        for order in dead_man::in_force(&context.state_dir) {
+            self.arm(order, context);
+        }
     }
 }
