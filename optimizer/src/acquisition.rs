@@ -3,7 +3,7 @@
 use puruspe::{erfc, erfcx};
 
 use crate::space::Point;
-use crate::surrogate::{Gp, Posterior};
+use crate::surrogate::{Draws, Gp, Posterior};
 
 /// ½ ln 2π
 const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
@@ -47,19 +47,26 @@ fn log_one_minus_exp(x: f64) -> f64 {
 /// The worth of points under a model; larger is better.
 #[derive(Clone, Debug)]
 pub struct Acquisition {
-    /// Of the transformed objective, smaller is better; pending points are in it as fantasies.
+    /// Of the transformed objective, smaller is better.
     pub objective: Gp,
-    /// The best posterior mean among what was measured and works: under noise the best measured value is a lucky one.
-    pub incumbent: f64,
+    /// What the objective may be at the best points and at the pending ones. Improvement over a draw's own best is
+    /// nothing where the model knows no more than there, so that noise is no reason to measure the same again, and pending
+    /// points are as good as done.
+    pub draws: Draws,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
 }
 
 impl Acquisition {
-    /// `ln EI(x) + ln P(x works)` of each point.
+    /// `ln E_s[EI_s(x)] + ln P(x works)` of each point: noisy expected improvement, the mean over the draws.
     pub fn scores(&self, points: &[Point]) -> Vec<f64> {
-        let mut scores: Vec<f64> =
-            self.objective.predict_all(points).into_iter().map(|p| self.improvement(p)).collect();
+        let mut terms = vec![0.0; self.draws.count()];
+        let mut scores: Vec<f64> = self
+            .draws
+            .predict_all(points)
+            .into_iter()
+            .map(|(variance, means)| improvement(&self.draws, variance, &means, &mut terms))
+            .collect();
         if let Some(gp) = &self.feasibility {
             for (score, posterior) in scores.iter_mut().zip(gp.predict_all(points)) {
                 *score += log_normal_cdf(feasibility_z(gp, posterior)).max(LEAST_FEASIBILITY.ln());
@@ -70,19 +77,7 @@ impl Acquisition {
 
     /// The worth of one point and its gradient by position, 0 in nominal columns.
     pub fn score_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        let (posterior, mean_gradient, variance_gradient) = self.objective.predict_with_gradient(x);
-        let deviation = posterior.variance.sqrt();
-        let z = (self.incumbent - posterior.mean) / deviation;
-        let log_h = log_h(z);
-        // ∂ ln(σ h(z)) = −Φ/(σh) ∂μ + φ/(σh) ∂σ
-        let by_mean = -(log_normal_cdf(z) - log_h).exp() / deviation;
-        let by_deviation = (-0.5 * z * z - HALF_LN_TAU - log_h).exp() / deviation;
-        let mut gradient: Vec<f64> = mean_gradient
-            .iter()
-            .zip(&variance_gradient)
-            .map(|(m, v)| by_mean * m + by_deviation * v / (2.0 * deviation))
-            .collect();
-        let mut score = log_h + deviation.ln();
+        let (mut score, mut gradient) = improvement_with_gradient(&self.draws, x);
         if let Some(gp) = &self.feasibility {
             let (posterior, mean_gradient, variance_gradient) = gp.predict_with_gradient(x);
             let z = feasibility_z(gp, posterior);
@@ -101,11 +96,44 @@ impl Acquisition {
         }
         (score, gradient)
     }
+}
 
-    fn improvement(&self, posterior: Posterior) -> f64 {
-        let deviation = posterior.variance.sqrt();
-        log_h((self.incumbent - posterior.mean) / deviation) + deviation.ln()
+/// `ln (1/S) Σ_s EI_s`; leaves `ln EI_s/σ` in `terms`.
+fn improvement(draws: &Draws, variance: f64, means: &[f64], terms: &mut [f64]) -> f64 {
+    let deviation = variance.sqrt();
+    for ((term, best), mean) in terms.iter_mut().zip(&draws.best).zip(means) {
+        *term = log_h((best - mean) / deviation);
     }
+    log_mean_exp(terms) + deviation.ln()
+}
+
+fn improvement_with_gradient(draws: &Draws, x: &[f64]) -> (f64, Vec<f64>) {
+    let at = draws.predict(x);
+    let deviation = at.variance.sqrt();
+    let count = draws.count() as f64;
+    let mut terms = vec![0.0; draws.count()];
+    let score = improvement(draws, at.variance, &at.means, &mut terms);
+    let log_sum = score - deviation.ln() + count.ln();
+    // ∂ ln(σ h(z)) = −Φ/(σh) ∂μ + φ/(σh) ∂σ, weighted by a draw's share of the sum
+    let mut by_deviation = 0.0;
+    let by_mean: Vec<f64> = (0..terms.len())
+        .map(|s| {
+            let z = (draws.best[s] - at.means[s]) / deviation;
+            let share = (terms[s] - log_sum).exp();
+            by_deviation += share * (-0.5 * z * z - HALF_LN_TAU - terms[s]).exp() / deviation;
+            -share * (log_normal_cdf(z) - terms[s]).exp() / deviation
+        })
+        .collect();
+    let (mean, variance) = draws.gradients(x, &at, &by_mean);
+    let gradient =
+        mean.iter().zip(&variance).map(|(m, v)| m + by_deviation * v / (2.0 * deviation)).collect();
+    (score, gradient)
+}
+
+fn log_mean_exp(terms: &[f64]) -> f64 {
+    let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = terms.iter().map(|t| (t - largest).exp()).sum();
+    largest + (sum / terms.len() as f64).ln()
 }
 
 /// A regression on ±1 labels as a probit: `P(label > 0) = Φ(μ / √(σ_f² + σ²))`. Failures that have nothing to do with
@@ -152,7 +180,13 @@ mod tests {
     fn gradient_matches_finite_differences_with_and_without_feasibility() {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
         let points: Vec<Point> = (0..12).map(|i| design::sobol(i, 2, 3)).collect();
-        let hyper = Hyper { log_lengths: vec![-0.8, -0.3], log_signal: 0.0, log_noise: -4.0 };
+        let hyper = Hyper {
+            log_lengths: vec![-0.8, -0.3],
+            log_signal: -0.3,
+            log_main_lengths: vec![-1.0, 0.1],
+            log_main: -1.0,
+            log_noise: -4.0,
+        };
         let values = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
         let labels = points.iter().map(|p| if p[0] + p[1] > 1.2 { -1.0 } else { 1.0 }).collect();
         let repeats = vec![1.0; 12];
@@ -161,7 +195,8 @@ mod tests {
                 .unwrap();
         let feasibility = Gp::new(&columns, &hyper, &Data { points, values: labels, repeats }).unwrap();
         for feasibility in [None, Some(feasibility)] {
-            let acquisition = Acquisition { objective: objective.clone(), incumbent: -0.9, feasibility };
+            let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
+            let acquisition = Acquisition { objective: objective.clone(), draws, feasibility };
             for x in [[0.31, 0.77], [0.62, 0.35]] {
                 let (score, gradient) = acquisition.score_with_gradient(&x);
                 assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

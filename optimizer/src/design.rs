@@ -43,6 +43,12 @@ pub fn uniform(dimensions: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f64> {
     (0..dimensions).map(|_| rng.random::<f64>()).collect()
 }
 
+/// A standard normal deviate (Box, Muller 1958).
+pub fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
+    let (u, v): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
+    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+}
+
 /// Why there is no point to propose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {

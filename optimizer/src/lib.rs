@@ -1,7 +1,7 @@
 //! Proposes trials: a pure function from an [`Ask`](autoopt_epoch::message::Ask) to parameters.
 //!
 //! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → [`surrogate`] (a
-//! Gaussian process) → [`acquisition`] (log expected improvement) → [`propose`] (where it is largest). None of
+//! Gaussian process) → [`acquisition`] (noisy log expected improvement) → [`propose`] (where it is largest). None of
 //! these knows a runtime, a broker or a clock. Around them: [`service`] (asks from the bus) and [`asktell`] (standard input).
 
 pub mod acquisition;

@@ -1,92 +1,169 @@
 //! From what is known to an acquisition: transformed outputs, fitted models, fantasies for what is pending.
 
+use rand_xoshiro::Xoshiro256PlusPlus;
+
 use crate::acquisition::Acquisition;
+use crate::design;
 use crate::known::Known;
 use crate::space::{Codec, Column};
-use crate::surrogate::fit::default_start;
+use crate::surrogate::fit::{default_start, sample, search};
 use crate::surrogate::warp::{CURVATURES, Warp};
-use crate::surrogate::{Data, Gp, GpError, Hyper, fit};
+use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
 const SUBSET: usize = 120;
 /// Steps of a search, and of one that starts near its end.
 const STEPS: u64 = 30;
 const FEW_STEPS: u64 = 8;
+/// A model is conditioned on no more results than this, the time being cubic in them.
+const MOST: usize = 1000;
+/// Pending points of which more are not looked at by the model; it proposes none of them anyway.
+const MOST_PENDING: usize = 200;
+/// Sets of hyperparameters in an ensemble, and steps between two of them.
+const SAMPLES: usize = 10;
+const THIN: usize = 5;
+/// Best points of which the function's value is drawn, and how often.
+const BASELINE: usize = 16;
+const DRAWS: usize = 16;
 /// Results from which on curved transformations are tried.
 const CURVED_FROM: usize = 8;
 
-/// The model of what is known; `None` while nothing was measured.
-pub fn build(codec: &Codec, known: &Known) -> Result<Option<Acquisition>, GpError> {
+/// What to maximise over the space; `None` while nothing was measured.
+pub fn acquisition(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Acquisition>, GpError> {
     let columns = codec.columns();
-    let observed: Vec<_> = known.seen.iter().filter(|s| s.value.is_some()).collect();
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
     }
-    let values: Vec<f64> = observed.iter().filter_map(|s| s.value).collect();
-    let points: Vec<_> = observed.iter().map(|s| s.point.clone()).collect();
-    let repeats: Vec<f64> = observed.iter().map(|s| s.repeats).collect();
-    let mut objective = fit_warped(columns, &Data { points, values, repeats })?;
-    let incumbent = observed
-        .iter()
-        .filter(|s| s.feasible)
-        .map(|s| objective.mean_at(&s.point))
-        .fold(f64::INFINITY, f64::min);
-    let mut feasibility = feasibility(columns, known)?;
-    if !known.pending.is_empty() {
-        objective = believe(columns, objective, known)?;
-        feasibility = feasibility.map(|gp| believe(columns, gp, known)).transpose()?;
-    }
-    Ok(Some(Acquisition { objective, incumbent, feasibility }))
+    let (data, feasible) = observations(known);
+    let objective = Fitted::new(columns, &data).model(columns, &data)?;
+    let mut baseline: Vec<(f64, usize)> = (0..feasible.len())
+        .filter(|i| feasible[*i])
+        .map(|i| (objective.mean_at(&data.points[i]), i))
+        .collect();
+    baseline.sort_by(|a, b| a.0.total_cmp(&b.0));
+    baseline.truncate(BASELINE);
+    let baseline: Vec<usize> = baseline.into_iter().map(|(_, i)| i).collect();
+    let pending = &known.pending[..known.pending.len().min(MOST_PENDING)];
+    let draws = Draws::new(&objective, &baseline, pending, DRAWS, seed)?;
+    Ok(Some(Acquisition { objective, draws, feasibility: feasibility(columns, known)? }))
 }
 
-/// The model under the transformation of the outputs that makes them most probable.
-fn fit_warped(columns: &[Column], data: &Data) -> Result<Gp, GpError> {
-    let part = subset(data);
-    let transformed = |data: &Data, warp: &Warp| Data {
-        values: data.values.iter().map(|y| warp.apply(*y)).collect(),
-        ..data.clone()
-    };
-    let mode = default_start(columns.len());
-    let starts = [
-        mode.clone(),
-        Hyper { log_noise: -1.5, log_lengths: mode.log_lengths.iter().map(|l| l + 1.0).collect(), ..mode },
-    ];
-    let warp = Warp::new(&data.values, None);
-    let (gp, density) = fit(columns, &transformed(&part, &warp), &starts, STEPS)?;
-    let mut start = gp.hyper().clone();
-    let mut best = (density + warp.log_jacobian(&part.values), warp, start.clone());
-    if part.points.len() >= CURVED_FROM {
-        for log_delta in CURVATURES {
-            let warp = Warp::new(&data.values, Some(log_delta));
-            let (gp, density) =
-                fit(columns, &transformed(&part, &warp), std::slice::from_ref(&start), FEW_STEPS)?;
-            start = gp.hyper().clone();
-            let total = density + warp.log_jacobian(&part.values);
-            if total > best.0 {
-                best = (total, warp, start.clone());
+/// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged; none
+/// while nothing was measured. For a statement about points already known this costs little and sees through more noise than
+/// the most probable model alone.
+pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Vec<Gp>, GpError> {
+    let columns = codec.columns();
+    if known.measured().next().is_none() || columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (data, _) = observations(known);
+    let fitted = Fitted::new(columns, &data);
+    fitted
+        .sample(columns, &mut design::generator(seed))
+        .into_iter()
+        .map(|hyper| Gp::new(columns, &hyper, &transformed(&data, &fitted.warp)))
+        .collect()
+}
+
+/// Every point that has a value once, with the mean of its values; and whether it worked every time.
+fn observations(known: &Known) -> (Data, Vec<bool>) {
+    let mut data = Data::default();
+    let mut feasible = Vec::new();
+    for seen in &known.seen {
+        let Some(value) = seen.value else { continue };
+        if let (Some(last), Some(mean), Some(repeats), Some(works)) =
+            (data.points.last(), data.values.last_mut(), data.repeats.last_mut(), feasible.last_mut())
+            && *last == seen.point
+        {
+            *repeats += seen.repeats;
+            *mean += (value - *mean) * (seen.repeats / *repeats);
+            *works &= seen.feasible;
+            continue;
+        }
+        data.points.push(seen.point.clone());
+        data.values.push(value);
+        data.repeats.push(seen.repeats);
+        feasible.push(seen.feasible);
+    }
+    let kept = spread(&data.values, MOST);
+    (select(&data, &kept), kept.iter().map(|i| feasible[*i]).collect())
+}
+
+fn transformed(data: &Data, warp: &Warp) -> Data {
+    Data { values: data.values.iter().map(|y| warp.apply(*y)).collect(), ..data.clone() }
+}
+
+/// The transformation of the outputs that makes them most probable, and the hyperparameters with it.
+struct Fitted {
+    warp: Warp,
+    hyper: Hyper,
+    part: Data,
+    pairs: Pairs,
+}
+
+impl Fitted {
+    fn new(columns: &[Column], data: &Data) -> Self {
+        let part = select(data, &spread(&data.values, SUBSET));
+        let pairs = Pairs::new(columns, &part.points);
+        let mode = default_start(columns.len());
+        // little noise and short scales, or much noise and long ones: often both are a mode
+        let starts = [
+            Hyper { log_noise: -5.0, ..mode.clone() },
+            Hyper {
+                log_noise: -1.5,
+                log_lengths: mode.log_lengths.iter().map(|l| l + 1.0).collect(),
+                ..mode
+            },
+        ];
+        let warp = Warp::new(&data.values, None);
+        let (mut hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &starts, STEPS);
+        let mut best = (density + warp.log_jacobian(&part.values), warp, hyper.clone());
+        if part.points.len() >= CURVED_FROM {
+            for log_delta in CURVATURES {
+                let warp = Warp::new(&data.values, Some(log_delta));
+                let density;
+                (hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &[hyper], FEW_STEPS);
+                let total = density + warp.log_jacobian(&part.values);
+                if total > best.0 {
+                    best = (total, warp, hyper.clone());
+                }
             }
         }
+        let (_, warp, hyper) = best;
+        let (hyper, _) = search(columns, &pairs, &transformed(&part, &warp), &[hyper], FEW_STEPS);
+        Self { warp, hyper, part, pairs }
     }
-    let (_, warp, hyper) = best;
-    Ok(fit(columns, &transformed(data, &warp), &[hyper], FEW_STEPS)?.0)
+
+    fn model(&self, columns: &[Column], data: &Data) -> Result<Gp, GpError> {
+        Gp::new(columns, &self.hyper, &transformed(data, &self.warp))
+    }
+
+    fn sample(&self, columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Vec<Hyper> {
+        let data = transformed(&self.part, &self.warp);
+        sample(columns, &self.pairs, &data, &self.hyper, (SAMPLES, THIN), rng)
+    }
 }
 
-/// At most [`SUBSET`] of the data: the better half by value, and of the rest every k-th.
-fn subset(data: &Data) -> Data {
-    let n = data.points.len();
-    if n <= SUBSET {
-        return data.clone();
+/// At most `most` indices of `values`: all, or the better half of `most` by value and of the rest every k-th.
+fn spread(values: &[f64], most: usize) -> Vec<usize> {
+    let n = values.len();
+    if n <= most {
+        return (0..n).collect();
     }
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|a, b| data.values[*a].total_cmp(&data.values[*b]).then(a.cmp(b)));
-    let half = SUBSET / 2;
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
+    let half = most / 2;
     let rest = n - half;
     let mut chosen: Vec<usize> = order[..half].to_vec();
     chosen.extend((0..half).map(|i| order[half + i * rest / half]));
+    chosen
+}
+
+fn select(data: &Data, indices: &[usize]) -> Data {
     Data {
-        points: chosen.iter().map(|i| data.points[*i].clone()).collect(),
-        values: chosen.iter().map(|i| data.values[*i]).collect(),
-        repeats: chosen.iter().map(|i| data.repeats[*i]).collect(),
+        points: indices.iter().map(|i| data.points[*i].clone()).collect(),
+        values: indices.iter().map(|i| data.values[*i]).collect(),
+        repeats: indices.iter().map(|i| data.repeats[*i]).collect(),
     }
 }
 
@@ -101,18 +178,8 @@ fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError>
         repeats: vec![1.0; known.seen.len()],
     };
     let start = Hyper { log_noise: -1.5, ..default_start(columns.len()) };
-    let (gp, _) = fit(columns, &subset(&data), &[start], FEW_STEPS)?;
-    Gp::new(columns, gp.hyper(), &data).map(Some)
-}
-
-/// The model once every pending point has given what is expected of it ("kriging believer", Ginsbourger et al. 2010): the
-/// mean stays, the variance near them goes, and with it the reason to go there again.
-fn believe(columns: &[Column], gp: Gp, known: &Known) -> Result<Gp, GpError> {
-    let mut data = gp.data();
-    for point in &known.pending {
-        data.values.push(gp.mean_at(point));
-        data.points.push(point.clone());
-        data.repeats.push(1.0);
-    }
-    Gp::new(columns, gp.hyper(), &data)
+    let data = select(&data, &spread(&data.values, MOST));
+    let part = select(&data, &spread(&data.values, SUBSET));
+    let (hyper, _) = search(columns, &Pairs::new(columns, &part.points), &part, &[start], FEW_STEPS);
+    Gp::new(columns, &hyper, &data).map(Some)
 }

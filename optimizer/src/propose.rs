@@ -100,7 +100,7 @@ fn perturb(centre: &[f64], columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> 
             _ if j != chosen && rng.random::<f64>() >= share => centre[j],
             Column::Number { levels } => {
                 let step = levels.map_or(0.0, |n| 1.0 / n).max(scale);
-                (centre[j] + step * normal(rng)).clamp(0.0, 1.0)
+                (centre[j] + step * design::normal(rng)).clamp(0.0, 1.0)
             }
             Column::Nominal { count } if j == chosen || rng.random::<f64>() < 0.2 => {
                 rng.random_range(0..*count) as f64
@@ -108,12 +108,6 @@ fn perturb(centre: &[f64], columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> 
             Column::Nominal { .. } => centre[j],
         })
         .collect()
-}
-
-/// A standard normal deviate (Box, Muller 1958).
-fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    let (u, v): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
-    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
 /// The best allowed point reached from `point`.

@@ -85,16 +85,20 @@ fn modelled(
     if known.seen.len() + known.pending.len() < initial {
         return space_filling(ask, codec, known, seed, false);
     }
-    let Some(acquisition) = model::build(codec, known)? else {
+    let Some(acquisition) = model::acquisition(codec, known, seed)? else {
         return space_filling(ask, codec, known, seed, false);
     };
     let mut rng = design::generator(seed);
     match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
         Some(point) => {
             let expected = acquisition.objective.predict(&point);
+            let best = known
+                .measured()
+                .map(|s| acquisition.objective.mean_at(&s.point))
+                .fold(f64::INFINITY, f64::min);
             let note = format!(
-                "log expected improvement; {:+.2} standard deviations from the best known mean",
-                (acquisition.incumbent - expected.mean) / expected.variance.sqrt()
+                "noisy expected improvement; {:+.2} standard deviations from the best known mean",
+                (best - expected.mean) / expected.variance.sqrt()
             );
             Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note })
         }
@@ -111,11 +115,11 @@ pub fn recommend(ask: &Ask) -> Option<Parameters> {
         return best_observed(&known);
     }
     let known = known.settled();
-    match model::build(&codec, &known) {
-        Ok(Some(acquisition)) => known
+    match model::ensemble(&codec, &known, ask.seed) {
+        Ok(models) if !models.is_empty() => known
             .measured()
             .filter(|s| s.allowed)
-            .map(|s| (acquisition.objective.mean_at(&s.point), s))
+            .map(|s| (models.iter().map(|gp| gp.mean_at(&s.point)).sum::<f64>(), s))
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, s)| s.parameters.clone()),
         _ => best_observed(&known),

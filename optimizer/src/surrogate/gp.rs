@@ -3,7 +3,7 @@
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, Side};
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Table, dot};
 use crate::space::{Column, Point};
 
 /// The jitter that is added to the diagonal, relative to the signal variance, is raised by 100 at a time up to here.
@@ -14,13 +14,17 @@ const MAX_JITTER: f64 = 1e-2;
 pub struct Hyper {
     /// `ln ℓ_j` by column.
     pub log_lengths: Vec<f64>,
-    /// `ln s²`, the prior variance of the function.
+    /// `ln s²`, the prior variance of what all columns do together.
     pub log_signal: f64,
+    /// `ln λ_j` by column.
+    pub log_main_lengths: Vec<f64>,
+    /// `ln t²`, the prior variance of what the columns do each by itself.
+    pub log_main: f64,
     /// `ln σ²`, the variance of one measurement.
     pub log_noise: f64,
 }
 
-/// What a model is conditioned on. All three have the same length.
+/// What a model is conditioned on. All have the same length.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
     /// Inputs by column.
@@ -41,24 +45,29 @@ pub enum GpError {
     NotPositiveDefinite { size: usize, jitter: f64 },
 }
 
-/// The posterior `f | y` of `y_i = f(x_i) + ε_i`, `f ~ GP(m, s² k)`, `ε_i ~ N(0, σ²/repeats_i)`.
+/// The posterior `f | y` of `y_i = f(x_i) + ε_i`, `f ~ GP(m, k)`, `ε_i ~ N(0, σ²/repeats_i)`.
+#[derive(Clone, Debug)]
+pub struct Gp {
+    kernel: Kernel,
+    points: Vec<Point>,
+    table: Table,
+    solved: Solved,
+    hyper: Hyper,
+    noise: Vec<f64>,
+}
+
+/// The linear algebra behind a posterior.
 ///
 /// The constant mean `m ~ N(0, 1)` has its posterior mode, `m = 1ᵀK⁻¹y / (1ᵀK⁻¹1 + 1)`.
 #[derive(Clone, Debug)]
-pub struct Gp {
-    pub(super) kernel: Kernel,
-    pub(super) points: Vec<Point>,
-    /// `s²`
-    pub(super) signal: f64,
-    pub(super) mean: f64,
-    /// Cholesky factor of `K = s² k(X, X) + diag(σ²/repeats)`.
-    pub(super) factor: Llt<f64>,
+pub(super) struct Solved {
+    pub mean: f64,
+    /// Cholesky factor of `K = k(X, X) + diag(noise)`.
+    pub factor: Llt<f64>,
     /// `K⁻¹ (y − m)`
-    pub(super) alpha: Vec<f64>,
+    pub alpha: Vec<f64>,
     /// `y − m`
-    pub(super) residual: Vec<f64>,
-    hyper: Hyper,
-    repeats: Vec<f64>,
+    pub residual: Vec<f64>,
 }
 
 /// Mean and variance of the function, not of a measurement, at one point.
@@ -68,37 +77,46 @@ pub struct Posterior {
     pub variance: f64,
 }
 
+impl Solved {
+    /// From `K`, of which the lower triangle is read, and `y`.
+    pub(super) fn new(mut covariance: Mat<f64>, values: &[f64], variance: f64) -> Result<Self, GpError> {
+        let factor = factorise(&mut covariance, variance)?;
+        let n = values.len();
+        let mut both = Mat::from_fn(n, 2, |i, j| if j == 0 { values[i] } else { 1.0 });
+        factor.solve_in_place(both.as_mut());
+        let (weights, ones) = (both.col_as_slice(0), both.col_as_slice(1));
+        let mean = weights.iter().sum::<f64>() / (ones.iter().sum::<f64>() + 1.0);
+        let alpha = weights.iter().zip(ones).map(|(w, o)| w - mean * o).collect();
+        let residual = values.iter().map(|y| y - mean).collect();
+        Ok(Self { mean, factor, alpha, residual })
+    }
+
+    /// `ln p(y | X, m) + ln N(m | 0, 1)` up to a constant: `−½ (y−m)ᵀK⁻¹(y−m) − ½ ln|K| − ½ n ln 2π − ½ m²`.
+    pub(super) fn log_likelihood(&self) -> f64 {
+        let n = self.alpha.len();
+        let l = self.factor.L();
+        let half_log_det: f64 = (0..n).map(|i| l[(i, i)].ln()).sum();
+        -0.5 * dot(&self.residual, &self.alpha)
+            - half_log_det
+            - 0.5 * n as f64 * std::f64::consts::TAU.ln()
+            - 0.5 * self.mean * self.mean
+    }
+}
+
 impl Gp {
     /// Conditions on `data`.
     pub fn new(columns: &[Column], hyper: &Hyper, data: &Data) -> Result<Self, GpError> {
         let n = data.points.len();
-        let kernel = Kernel::new(columns, &hyper.log_lengths);
-        let signal = hyper.log_signal.exp();
-        let noise = hyper.log_noise.exp();
+        let kernel = Kernel::new(columns, hyper);
+        let table = Table::new(&data.points, columns.len());
+        let noise: Vec<f64> = data.repeats.iter().map(|r| hyper.log_noise.exp() / r).collect();
         let mut covariance = Mat::<f64>::zeros(n, n);
         for j in 0..n {
-            for i in j + 1..n {
-                covariance[(i, j)] = signal * kernel.correlation(&data.points[i], &data.points[j]);
-            }
-            covariance[(j, j)] = signal + noise / data.repeats[j];
+            kernel.covariances(&data.points[j], &table, covariance.col_as_slice_mut(j));
+            covariance[(j, j)] = kernel.variance() + noise[j];
         }
-        let factor = factorise(&mut covariance, signal)?;
-        let ones = solve(&factor, &vec![1.0; n]);
-        let weights = solve(&factor, &data.values);
-        let mean = weights.iter().sum::<f64>() / (ones.iter().sum::<f64>() + 1.0);
-        let alpha = weights.iter().zip(&ones).map(|(w, o)| w - mean * o).collect();
-        let residual = data.values.iter().map(|y| y - mean).collect();
-        Ok(Self {
-            kernel,
-            points: data.points.clone(),
-            signal,
-            mean,
-            factor,
-            alpha,
-            residual,
-            hyper: hyper.clone(),
-            repeats: data.repeats.clone(),
-        })
+        let solved = Solved::new(covariance, &data.values, kernel.variance())?;
+        Ok(Self { kernel, points: data.points.clone(), table, solved, hyper: hyper.clone(), noise })
     }
 
     /// The hyperparameters.
@@ -106,96 +124,96 @@ impl Gp {
         &self.hyper
     }
 
-    /// What it is conditioned on.
-    pub fn data(&self) -> Data {
-        Data {
-            points: self.points.clone(),
-            values: self.residual.iter().map(|r| r + self.mean).collect(),
-            repeats: self.repeats.clone(),
-        }
+    /// `ln p(y | X, m) + ln N(m | 0, 1)` up to a constant.
+    pub fn log_likelihood(&self) -> f64 {
+        self.solved.log_likelihood()
     }
 
-    /// `ln p(y | X, m) + ln N(m | 0, 1)` up to a constant: `−½ (y−m)ᵀK⁻¹(y−m) − ½ ln|K| − ½ n ln 2π − ½ m²`.
-    pub fn log_likelihood(&self) -> f64 {
-        let n = self.points.len();
-        let quadratic: f64 = self.residual.iter().zip(&self.alpha).map(|(r, a)| r * a).sum();
-        let l = self.factor.L();
-        let half_log_det: f64 = (0..n).map(|i| l[(i, i)].ln()).sum();
-        -0.5 * quadratic
-            - half_log_det
-            - 0.5 * n as f64 * std::f64::consts::TAU.ln()
-            - 0.5 * self.mean * self.mean
+    /// The kernel.
+    pub(super) fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The points it is conditioned on.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    pub(super) fn solved(&self) -> &Solved {
+        &self.solved
+    }
+
+    /// The noise variance of observation `i`.
+    pub(super) fn noise(&self, i: usize) -> f64 {
+        self.noise[i]
+    }
+
+    fn covariances(&self, x: &[f64]) -> Vec<f64> {
+        let mut k = vec![0.0; self.table.rows()];
+        self.kernel.covariances(x, &self.table, &mut k);
+        k
     }
 
     /// The posterior at `x`.
     pub fn predict(&self, x: &[f64]) -> Posterior {
-        let k: Vec<f64> = self.points.iter().map(|p| self.signal * self.kernel.correlation(x, p)).collect();
-        let v = solve(&self.factor, &k);
-        let mean = self.mean + dot(&k, &self.alpha);
-        Posterior { mean, variance: self.floor(self.signal - dot(&k, &v)) }
+        let k = self.covariances(x);
+        let v = solve(&self.solved.factor, &k);
+        Posterior {
+            mean: self.solved.mean + dot(&k, &self.solved.alpha),
+            variance: self.floor(self.kernel.variance() - dot(&k, &v)),
+        }
     }
 
     /// The posterior mean at `x`; cheaper than [`Gp::predict`].
     pub fn mean_at(&self, x: &[f64]) -> f64 {
-        let sum: f64 =
-            self.points.iter().zip(&self.alpha).map(|(p, a)| a * self.kernel.correlation(x, p)).sum();
-        self.mean + self.signal * sum
+        self.solved.mean + dot(&self.covariances(x), &self.solved.alpha)
     }
 
     /// The posterior at each of `xs`, in one triangular solve.
     pub fn predict_all(&self, xs: &[Point]) -> Vec<Posterior> {
-        let n = self.points.len();
-        let mut k = Mat::<f64>::zeros(n, xs.len());
-        for (j, x) in xs.iter().enumerate() {
-            for (i, p) in self.points.iter().enumerate() {
-                k[(i, j)] = self.signal * self.kernel.correlation(x, p);
-            }
-        }
-        let means: Vec<f64> = (0..xs.len())
-            .map(|j| self.mean + (0..n).map(|i| k[(i, j)] * self.alpha[i]).sum::<f64>())
+        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        let means: Vec<f64> = xs
+            .iter()
+            .enumerate()
+            .map(|(j, x)| {
+                let column = k.col_as_slice_mut(j);
+                self.kernel.covariances(x, &self.table, column);
+                self.solved.mean + dot(column, &self.solved.alpha)
+            })
             .collect();
-        self.factor.L().solve_lower_triangular_in_place(k.as_mut());
+        self.solved.factor.L().solve_lower_triangular_in_place(k.as_mut());
         means
             .into_iter()
             .enumerate()
             .map(|(j, mean)| {
-                let explained: f64 = (0..n).map(|i| k[(i, j)] * k[(i, j)]).sum();
-                Posterior { mean, variance: self.floor(self.signal - explained) }
+                let column = k.col_as_slice(j);
+                Posterior { mean, variance: self.floor(self.kernel.variance() - dot(column, column)) }
             })
             .collect()
     }
 
     /// The posterior at `x`, and the gradients of its mean and variance by position (0 in nominal columns).
     pub fn predict_with_gradient(&self, x: &[f64]) -> (Posterior, Vec<f64>, Vec<f64>) {
-        let k: Vec<f64> = self.points.iter().map(|p| self.signal * self.kernel.correlation(x, p)).collect();
-        let v = solve(&self.factor, &k);
+        let k = self.covariances(x);
+        let v = solve(&self.solved.factor, &k);
         let posterior = Posterior {
-            mean: self.mean + dot(&k, &self.alpha),
-            variance: self.floor(self.signal - dot(&k, &v)),
+            mean: self.solved.mean + dot(&k, &self.solved.alpha),
+            variance: self.floor(self.kernel.variance() - dot(&k, &v)),
         };
-        let mut mean_gradient = vec![0.0; x.len()];
-        let mut variance_gradient = vec![0.0; x.len()];
-        let mut unit = vec![0.0; x.len()];
-        for (i, p) in self.points.iter().enumerate() {
-            unit.fill(0.0);
-            self.kernel.add_gradient(x, p, self.signal, &mut unit);
-            for j in 0..x.len() {
-                mean_gradient[j] += self.alpha[i] * unit[j];
-                variance_gradient[j] -= 2.0 * v[i] * unit[j];
-            }
-        }
-        (posterior, mean_gradient, variance_gradient)
+        let (mean, mut variance) = self.kernel.gradients(x, &self.table, &self.solved.alpha, &v);
+        variance.iter_mut().for_each(|g| *g *= -2.0);
+        (posterior, mean, variance)
     }
 
     /// Rounding can make a variance negative where it should be tiny.
     fn floor(&self, variance: f64) -> f64 {
-        variance.max(1e-12 * self.signal)
+        variance.max(1e-12 * self.kernel.variance())
     }
 }
 
 /// The Cholesky factor of `matrix` (its lower triangle is read), with as little added to the diagonal as makes it
 /// possible: a covariance of points that nearly coincide is singular in floating point.
-fn factorise(matrix: &mut Mat<f64>, signal: f64) -> Result<Llt<f64>, GpError> {
+pub(super) fn factorise(matrix: &mut Mat<f64>, signal: f64) -> Result<Llt<f64>, GpError> {
     let size = matrix.nrows();
     let mut jitter = 0.0;
     loop {
@@ -213,14 +231,10 @@ fn factorise(matrix: &mut Mat<f64>, signal: f64) -> Result<Llt<f64>, GpError> {
     }
 }
 
-pub(super) fn solve(factor: &Llt<f64>, rhs: &[f64]) -> Vec<f64> {
+fn solve(factor: &Llt<f64>, rhs: &[f64]) -> Vec<f64> {
     let mut x = Mat::from_fn(rhs.len(), 1, |i, _| rhs[i]);
     factor.solve_in_place(x.as_mut());
     (0..rhs.len()).map(|i| x[(i, 0)]).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 #[cfg(test)]
@@ -230,7 +244,13 @@ mod tests {
     const COLUMNS: [Column; 1] = [Column::Number { levels: None }];
 
     fn two_points() -> (Hyper, Data) {
-        let hyper = Hyper { log_lengths: vec![0.5f64.ln()], log_signal: 0.2, log_noise: 0.1f64.ln() };
+        let hyper = Hyper {
+            log_lengths: vec![0.5f64.ln()],
+            log_signal: 0.2,
+            log_main_lengths: vec![-1.5],
+            log_main: -0.6,
+            log_noise: 0.1f64.ln(),
+        };
         let data =
             Data { points: vec![vec![0.1], vec![0.7]], values: vec![1.0, -0.5], repeats: vec![1.0, 2.0] };
         (hyper, data)
@@ -240,9 +260,14 @@ mod tests {
     fn likelihood_and_posterior_match_the_explicit_inverse() {
         let (hyper, data) = two_points();
         let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
-        let kernel = Kernel::new(&COLUMNS, &hyper.log_lengths);
-        let s = hyper.log_signal.exp();
-        let (a, b, d) = (s + 0.1, s * kernel.correlation(&[0.1], &[0.7]), s + 0.05);
+        let kernel = Kernel::new(&COLUMNS, &hyper);
+        let covariance = |a: f64, b: f64| {
+            let mut k = [0.0];
+            kernel.covariances(&[a], &Table::new(&[vec![b]], 1), &mut k);
+            k[0]
+        };
+        let s = hyper.log_signal.exp() + hyper.log_main.exp();
+        let (a, b, d) = (s + 0.1, covariance(0.1, 0.7), s + 0.05);
         let det = a * d - b * b;
         let inverse = [[d / det, -b / det], [-b / det, a / det]];
         let apply = |v: [f64; 2]| {
@@ -258,7 +283,7 @@ mod tests {
             - 0.5 * mean * mean;
         assert!((gp.log_likelihood() - expected).abs() < 1e-12);
 
-        let k = [s * kernel.correlation(&[0.3], &[0.1]), s * kernel.correlation(&[0.3], &[0.7])];
+        let k = [covariance(0.3, 0.1), covariance(0.3, 0.7)];
         let kk = apply(k);
         let posterior = gp.predict(&[0.3]);
         assert!((posterior.mean - (mean + k[0] * kr[0] + k[1] * kr[1])).abs() < 1e-12);
@@ -282,8 +307,9 @@ mod tests {
 
     #[test]
     fn coincident_points_without_noise_are_made_regular() {
-        let hyper = Hyper { log_lengths: vec![0.0], log_signal: 0.0, log_noise: -60.0 };
-        let data = Data { points: vec![vec![0.5]; 20], values: vec![1.0; 20], repeats: vec![1.0; 20] };
+        let hyper = Hyper { log_noise: -60.0, ..two_points().0 };
+        let ones = vec![1.0; 20];
+        let data = Data { points: vec![vec![0.5]; 20], values: ones.clone(), repeats: ones };
         let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
         assert!((gp.predict(&[0.5]).mean - 1.0).abs() < 1e-3);
     }

@@ -1,115 +1,382 @@
-//! The covariance: Matérn-5/2 with a length scale for each column.
+//! The covariance: Matérn-5/2 over all columns together, plus one over each column alone.
 
-use crate::space::Column;
+use super::gp::Hyper;
+use crate::space::{Column, Point};
 
 /// √5
 const SQRT_5: f64 = 2.236_067_977_499_79;
 
-/// Scaled squared distance `r² = Σ_j Δ_j² / ℓ_j²`, and Matérn-5/2 on it: `k(r) = (1 + √5 r + 5r²/3) exp(−√5 r)`, with
-/// `k(0) = 1` (Rasmussen, Williams 2006, eq. 4.17).
+/// `k(x, x') = s² M(r²) + (t²/D) Σ_j M(Δ_j² / λ_j²)` with `r² = Σ_j Δ_j² / ℓ_j²` and Matérn-5/2, `M(r²) = (1 + √5 r + 5r²/3)
+/// exp(−√5 r)` (Rasmussen, Williams 2006, eq. 4.17).
+///
+/// The second sum is a prior over functions without interactions (Duvenaud, Nickisch, Rasmussen 2011, "Additive Gaussian
+/// Processes"): what a column does by itself is learned from every point, wherever the other columns are.
 ///
 /// In a nominal column `Δ` is 1 between different values and 0 between equal ones. That is the Euclidean distance of
 /// one-hot codes (up to the factor √2 that the length scale absorbs), so the mixed kernel stays positive definite.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    /// For each column, whether it is nominal.
     nominal: Vec<bool>,
     /// `1 / ℓ_j²`
     precision: Vec<f64>,
+    /// `s²`
+    signal: f64,
+    /// `1 / λ_j²`
+    main_precision: Vec<f64>,
+    /// `t² / D`
+    main_signal: f64,
+}
+
+/// Points by column, so that loops over points run over adjacent numbers.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<Vec<f64>>,
+    rows: usize,
+}
+
+impl Table {
+    /// The same numbers, transposed.
+    pub fn new(points: &[Point], columns: usize) -> Self {
+        Self {
+            columns: (0..columns).map(|j| points.iter().map(|p| p[j]).collect()).collect(),
+            rows: points.len(),
+        }
+    }
+
+    /// How many points there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
 }
 
 impl Kernel {
-    /// The kernel over `columns` with `log_lengths[j] = ln ℓ_j`.
-    pub fn new(columns: &[Column], log_lengths: &[f64]) -> Self {
+    /// The kernel over `columns` with `hyper`.
+    pub fn new(columns: &[Column], hyper: &Hyper) -> Self {
+        let precision = |logs: &[f64]| logs.iter().map(|l| (-2.0 * l).exp()).collect();
         Self {
             nominal: columns.iter().map(|c| matches!(c, Column::Nominal { .. })).collect(),
-            precision: log_lengths.iter().map(|l| (-2.0 * l).exp()).collect(),
+            precision: precision(&hyper.log_lengths),
+            signal: hyper.log_signal.exp(),
+            main_precision: precision(&hyper.log_main_lengths),
+            main_signal: hyper.log_main.exp() / columns.len().max(1) as f64,
         }
     }
 
-    /// `Δ_j² / ℓ_j²` of one column.
-    #[inline]
-    fn term(&self, j: usize, a: f64, b: f64) -> f64 {
+    /// How many columns it is over.
+    pub fn columns(&self) -> usize {
+        self.nominal.len()
+    }
+
+    /// `k(x, x)`, the prior variance.
+    pub fn variance(&self) -> f64 {
+        self.signal + self.main_signal * self.main_precision.len() as f64
+    }
+
+    /// `Δ_j²` of column `j` between `x` and each row.
+    fn squares(&self, j: usize, x: f64, column: &[f64], out: &mut [f64]) {
         if self.nominal[j] {
-            if a == b { 0.0 } else { self.precision[j] }
+            out.iter_mut().zip(column).for_each(|(o, b)| *o = if x == *b { 0.0 } else { 1.0 });
         } else {
-            (a - b) * (a - b) * self.precision[j]
+            out.iter_mut().zip(column).for_each(|(o, b)| *o = (x - b) * (x - b));
         }
     }
 
-    /// Correlation of two points, at most 1.
-    #[inline]
-    pub fn correlation(&self, a: &[f64], b: &[f64]) -> f64 {
-        let r2: f64 = (0..self.precision.len()).map(|j| self.term(j, a[j], b[j])).sum();
-        matern(r2)
-    }
-
-    /// Writes `Δ_j² / ℓ_j²` into `terms` and returns the correlation and the factor `(5/3)(1 + √5 r) exp(−√5 r)`, which
-    /// times `Δ_j² / ℓ_j²` is its derivative by `ln ℓ_j`.
-    #[inline]
-    pub fn correlation_with_terms(&self, a: &[f64], b: &[f64], terms: &mut [f64]) -> (f64, f64) {
-        let mut r2 = 0.0;
-        for (j, term) in terms.iter_mut().enumerate() {
-            *term = self.term(j, a[j], b[j]);
-            r2 += *term;
-        }
-        let s = SQRT_5 * r2.sqrt();
-        let e = (-s).exp();
-        ((1.0 + s + s * s / 3.0) * e, 5.0 / 3.0 * (1.0 + s) * e)
-    }
-
-    /// Adds `weight · ∂k(x, b)/∂x` to `gradient`; nothing for nominal columns.
-    #[inline]
-    pub fn add_gradient(&self, x: &[f64], b: &[f64], weight: f64, gradient: &mut [f64]) {
-        let r2: f64 = (0..self.precision.len()).map(|j| self.term(j, x[j], b[j])).sum();
-        let s = SQRT_5 * r2.sqrt();
-        let factor = -weight * 5.0 / 3.0 * (1.0 + s) * (-s).exp();
-        for j in 0..x.len() {
-            if !self.nominal[j] {
-                gradient[j] += factor * (x[j] - b[j]) * self.precision[j];
+    /// Writes `k(x, row)` for each row of `table`.
+    pub fn covariances(&self, x: &[f64], table: &Table, out: &mut [f64]) {
+        let mut squares = vec![0.0; table.rows];
+        let mut r2 = vec![0.0; table.rows];
+        out.fill(0.0);
+        for (j, column) in table.columns.iter().enumerate() {
+            self.squares(j, x[j], column, &mut squares);
+            add(self.precision[j], &squares, &mut r2);
+            if self.main_signal > 0.0 {
+                let (precision, signal) = (self.main_precision[j], self.main_signal);
+                out.iter_mut().zip(&squares).for_each(|(o, q)| *o += signal * matern(precision * q));
             }
         }
+        out.iter_mut().zip(&r2).for_each(|(o, r2)| *o += self.signal * matern(*r2));
+    }
+
+    /// `Σ_i a_i ∂k(x, row_i)/∂x` and `Σ_i b_i ∂k(x, row_i)/∂x`; 0 in nominal columns.
+    pub fn gradients(&self, x: &[f64], table: &Table, a: &[f64], b: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut squares = vec![0.0; table.rows];
+        let mut slope = vec![0.0; table.rows];
+        for (j, column) in table.columns.iter().enumerate() {
+            self.squares(j, x[j], column, &mut squares);
+            add(self.precision[j], &squares, &mut slope);
+        }
+        slope.iter_mut().for_each(|s| *s = self.signal * falling(*s));
+        let (mut by_a, mut by_b) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        for (j, column) in table.columns.iter().enumerate().filter(|(j, _)| !self.nominal[*j]) {
+            let (precision, main) = (self.precision[j], self.main_precision[j]);
+            for i in 0..table.rows {
+                let d = x[j] - column[i];
+                let main_slope = self.main_signal * main * falling(main * d * d);
+                squares[i] = -2.0 * d * (precision * slope[i] + main_slope);
+            }
+            by_a[j] = dot(&squares, a);
+            by_b[j] = dot(&squares, b);
+        }
+        (by_a, by_b)
     }
 }
 
+/// What a covariance matrix and its derivatives by the hyperparameters need of a set of points: `Δ_j²` of every pair, by
+/// column, pairs in the order (1,0), (2,0), …, (2,1), ….
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    squares: Vec<Vec<f64>>,
+    points: usize,
+}
+
+/// The two parts of the covariance of every pair.
+#[derive(Clone, Debug, Default)]
+pub struct PairCovariances {
+    /// Of all columns together.
+    pub joint: Vec<f64>,
+    /// The sum over single columns.
+    pub main: Vec<f64>,
+    /// `½ ∂ joint / ∂ ln ℓ_j`, up to the factor `Δ_j²/ℓ_j²`.
+    joint_slope: Vec<f64>,
+    /// `½ ∂ main / ∂ ln λ_j`.
+    main_slopes: Vec<Vec<f64>>,
+}
+
+impl Pairs {
+    /// All pairs of `points`.
+    pub fn new(columns: &[Column], points: &[Point]) -> Self {
+        let n = points.len();
+        let squares = columns
+            .iter()
+            .enumerate()
+            .map(|(j, column)| {
+                let nominal = matches!(column, Column::Nominal { .. });
+                let mut all = Vec::with_capacity(n * n.saturating_sub(1) / 2);
+                for b in 0..n {
+                    for a in b + 1..n {
+                        let d = points[a][j] - points[b][j];
+                        all.push(match nominal {
+                            true if d == 0.0 => 0.0,
+                            true => 1.0,
+                            false => d * d,
+                        });
+                    }
+                }
+                all
+            })
+            .collect();
+        Self { squares, points: n }
+    }
+
+    /// How many points there are.
+    pub fn points(&self) -> usize {
+        self.points
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        self.points * self.points.saturating_sub(1) / 2
+    }
+
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The covariances under `kernel`, written over what `out` holds.
+    pub fn covariances(&self, kernel: &Kernel, out: &mut PairCovariances) {
+        let n = self.len();
+        out.joint.clear();
+        out.joint.resize(n, 0.0);
+        for (squares, precision) in self.squares.iter().zip(&kernel.precision) {
+            add(*precision, squares, &mut out.joint);
+        }
+        out.joint_slope.clear();
+        out.joint_slope.resize(n, 0.0);
+        for (k, slope) in out.joint.iter_mut().zip(&mut out.joint_slope) {
+            let (value, fall) = both(*k);
+            *k = kernel.signal * value;
+            *slope = kernel.signal * fall;
+        }
+        out.main.clear();
+        out.main.resize(n, 0.0);
+        out.main_slopes.resize(self.squares.len(), Vec::new());
+        for (j, squares) in self.squares.iter().enumerate() {
+            let (precision, signal) = (kernel.main_precision[j], kernel.main_signal);
+            let slope = &mut out.main_slopes[j];
+            slope.resize(n, 0.0);
+            for ((m, s), q) in out.main.iter_mut().zip(slope.iter_mut()).zip(squares) {
+                let (value, fall) = both(precision * q);
+                *m += signal * value;
+                *s = signal * fall * precision * q;
+            }
+        }
+    }
+
+    /// `Σ_pairs w ∂k/∂ ln ℓ_j`, then `Σ_pairs w ∂k/∂ ln λ_j`, for each column `j`.
+    pub fn length_gradients(
+        &self,
+        kernel: &Kernel,
+        covariances: &PairCovariances,
+        weights: &[f64],
+    ) -> (Vec<f64>, Vec<f64>) {
+        let weighted: Vec<f64> =
+            weights.iter().zip(&covariances.joint_slope).map(|(w, s)| 2.0 * w * s).collect();
+        let joint = self.squares.iter().zip(&kernel.precision).map(|(q, p)| p * dot(&weighted, q)).collect();
+        let main = covariances.main_slopes.iter().map(|slope| 2.0 * dot(weights, slope)).collect();
+        (joint, main)
+    }
+}
+
+/// `M(r²)`
 #[inline]
 fn matern(r2: f64) -> f64 {
+    both(r2).0
+}
+
+/// `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)`
+#[inline]
+fn falling(r2: f64) -> f64 {
+    both(r2).1
+}
+
+#[inline]
+fn both(r2: f64) -> (f64, f64) {
     let s = SQRT_5 * r2.sqrt();
-    (1.0 + s + s * s / 3.0) * (-s).exp()
+    let e = decay(s);
+    ((1.0 + s + s * s / 3.0) * e, 5.0 / 6.0 * (1.0 + s) * e)
+}
+
+/// `exp(−s)` for `s ≥ 0`, within two units in the last place; without a branch or a call, so that loops over it are
+/// vectorised, and the same on every machine.
+#[inline]
+fn decay(s: f64) -> f64 {
+    // adding 1.5·2⁵² rounds to a whole number, which then stands in the low bits
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let x = -s.min(700.0);
+    let shifted = x * std::f64::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let f = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    // Taylor's series; |f| ≤ ½ ln 2
+    let mut p = 1.0 / 6_227_020_800.0;
+    for c in [
+        1.0 / 479_001_600.0,
+        1.0 / 39_916_800.0,
+        1.0 / 3_628_800.0,
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5_040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        p = p * f + c;
+    }
+    let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
+    p * power
+}
+
+/// `y += a x`
+fn add(a: f64, x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+}
+
+/// Eight partial sums, since a single one cannot be vectorised.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (chunks_a, rest_a) = a.as_chunks::<8>();
+    let (chunks_b, rest_b) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in chunks_a.iter().zip(chunks_b) {
+        for i in 0..8 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f64 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn matches_the_closed_form_at_distance_one() {
-        let kernel = Kernel::new(&[Column::Number { levels: None }], &[0.0]);
-        let expected = (1.0 + 5f64.sqrt() + 5.0 / 3.0) * (-(5f64.sqrt())).exp();
-        assert!((kernel.correlation(&[0.0], &[1.0]) - expected).abs() < 1e-15);
-        assert_eq!(kernel.correlation(&[0.3], &[0.3]), 1.0);
+    fn hyper() -> Hyper {
+        Hyper {
+            log_lengths: vec![-0.7, 0.2],
+            log_signal: 0.3,
+            log_main_lengths: vec![-1.1, 0.4],
+            log_main: -0.5,
+            log_noise: -3.0,
+        }
     }
 
     #[test]
-    fn nominal_values_are_equally_far_from_each_other() {
-        let kernel = Kernel::new(&[Column::Nominal { count: 4 }], &[0.3]);
-        assert_eq!(kernel.correlation(&[0.0], &[1.0]), kernel.correlation(&[3.0], &[1.0]));
+    fn exponential_is_exact() {
+        for s in [0.0, 1e-300, 1e-9, 0.1, 0.346, 0.347, 1.0, 5.5, 37.0, 300.0, 699.0] {
+            let exact = (-s as f64).exp();
+            assert!((decay(s) - exact).abs() <= 4e-16 * exact, "{s}: {} {exact}", decay(s));
+        }
+        assert!(decay(f64::INFINITY) < 1e-300);
+    }
+
+    #[test]
+    fn matches_the_closed_form() {
+        let columns = [Column::Number { levels: None }, Column::Nominal { count: 4 }];
+        let kernel = Kernel::new(&columns, &hyper());
+        let closed = |r: f64| (1.0 + 5f64.sqrt() * r + 5.0 / 3.0 * r * r) * (-(5f64.sqrt()) * r).exp();
+        let (dx, dc) = (0.4f64, 1.0f64);
+        let joint = ((dx / (-0.7f64).exp()).powi(2) + (dc / 0.2f64.exp()).powi(2)).sqrt();
+        let expected = 0.3f64.exp() * closed(joint)
+            + (-0.5f64).exp() / 2.0 * (closed(dx / (-1.1f64).exp()) + closed(dc / 0.4f64.exp()));
+        let mut out = [0.0];
+        kernel.covariances(&[0.1, 0.0], &Table::new(&[vec![0.5, 2.0]], 2), &mut out);
+        assert!((out[0] - expected).abs() < 1e-14, "{} {expected}", out[0]);
+        kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.5, 1.0]], 2), &mut out);
+        assert!((out[0] - expected).abs() < 1e-14, "nominal values are equally far from each other");
+        kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.1, 3.0]], 2), &mut out);
+        assert!((out[0] - kernel.variance()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn pairs_give_the_same_as_rows() {
+        let columns = [Column::Number { levels: None }, Column::Nominal { count: 2 }];
+        let kernel = Kernel::new(&columns, &hyper());
+        let points = vec![vec![0.1, 0.0], vec![0.5, 1.0], vec![0.9, 1.0]];
+        let mut pairs = PairCovariances::default();
+        Pairs::new(&columns, &points).covariances(&kernel, &mut pairs);
+        let mut rows = vec![0.0; 3];
+        kernel.covariances(&points[0], &Table::new(&points, 2), &mut rows);
+        for (i, pair) in [(1, 0), (2, 1)] {
+            assert!((rows[i] - pairs.joint[pair] - pairs.main[pair]).abs() < 1e-14);
+        }
     }
 
     #[test]
     fn gradient_by_position_matches_finite_differences() {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
-        let kernel = Kernel::new(&columns, &[-0.7, 0.2]);
-        let (x, b) = (vec![0.2, 0.9], [0.5, 0.4]);
-        let mut gradient = vec![0.0; 2];
-        kernel.add_gradient(&x, &b, 1.0, &mut gradient);
+        let kernel = Kernel::new(&columns, &hyper());
+        let table = Table::new(&[vec![0.5, 0.4], vec![0.1, 0.95]], 2);
+        let x = vec![0.2, 0.9];
+        let weights = ([0.7, -0.4], [0.1, 2.0]);
+        let (a, b) = kernel.gradients(&x, &table, &weights.0, &weights.1);
+        let value = |x: &[f64], w: &[f64]| {
+            let mut out = [0.0; 2];
+            kernel.covariances(x, &table, &mut out);
+            dot(&out, w)
+        };
         for j in 0..2 {
-            let mut up = x.clone();
-            let mut down = x.clone();
+            let (mut up, mut down) = (x.clone(), x.clone());
             up[j] += 1e-6;
             down[j] -= 1e-6;
-            let numeric = (kernel.correlation(&up, &b) - kernel.correlation(&down, &b)) / 2e-6;
-            assert!((gradient[j] - numeric).abs() < 1e-8, "{j}: {} {numeric}", gradient[j]);
+            for (gradient, w) in [(a[j], &weights.0), (b[j], &weights.1)] {
+                let numeric = (value(&up, w) - value(&down, w)) / 2e-6;
+                assert!((gradient - numeric).abs() < 1e-8, "{j}: {gradient} {numeric}");
+            }
         }
     }
 }

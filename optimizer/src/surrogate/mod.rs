@@ -1,9 +1,11 @@
 //! The model: a Gaussian process over the columns of a space.
 
+pub mod draws;
 pub mod fit;
 pub mod gp;
 pub mod kernel;
 pub mod warp;
 
-pub use fit::fit;
+pub use draws::Draws;
 pub use gp::{Data, Gp, GpError, Hyper, Posterior};
+pub use kernel::Pairs;

@@ -9,7 +9,7 @@ pub const CURVATURES: [f64; 4] = [0.0, -1.5, -3.0, -5.0];
 
 /// An increasing map of values where smaller is better: with `t = (y − y_min) / (median − y_min)`, either `z = t` or
 /// `z = ln(1 + t/δ)`, then shifted and scaled to zero mean and unit variance. Small `δ` spreads the best values and draws
-/// the bad ones together; `δ → ∞` is the straight line.
+/// the bad ones together; `δ → ∞` is the straight line. `δ` is at least the third best `t`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warp {
     /// Makes sums and differences of values near the largest float safe.
@@ -33,8 +33,10 @@ impl Warp {
         let high = sorted.last().copied().unwrap_or(0.0);
         let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
         let spread = [median - low, high - low].into_iter().find(|s| *s > 0.0).unwrap_or(1.0);
-        let mut warp =
-            Self { shrink, low, spread, delta: log_delta.map(f64::exp), mean: 0.0, deviation: 1.0 };
+        // the best value alone would be drawn away from all others, lucky or not
+        let least = sorted.get(2).map_or(0.0, |third| (third - low) / spread);
+        let delta = log_delta.map(|log| log.exp().max(least));
+        let mut warp = Self { shrink, low, spread, delta, mean: 0.0, deviation: 1.0 };
         let n = values.len().max(1) as f64;
         let raw: Vec<f64> = values.iter().map(|v| warp.apply(*v)).collect();
         warp.mean = raw.iter().sum::<f64>() / n;

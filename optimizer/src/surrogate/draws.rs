@@ -1,0 +1,167 @@
+//! Draws of the function at a few points, and the model once each draw is taken for true there.
+
+use faer::linalg::solvers::{Llt, Solve};
+use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::{Mat, Par};
+
+use super::gp::{Gp, GpError, factorise};
+use super::kernel::{Kernel, Table, dot};
+use crate::design;
+use crate::space::Point;
+
+/// What is left of the noise where a draw is taken for true, relative to the prior variance; for the Cholesky factor's sake.
+const JITTER: f64 = 1e-6;
+
+/// `S` joint draws from the posterior at some observed points and at points without a result, and for each draw the
+/// posterior given it.
+///
+/// All draws share their covariance, so one factor serves them: `μ_s(x) = m + k(x)ᵀ α_s`, `α_s = K'⁻¹ (y_s − m)`, where in `K'` the
+/// noise of the drawn points is gone and in `y_s` their results are replaced by the draw (Letham, Karrer, Ottoni, Bakshy
+/// 2019, "Constrained Bayesian Optimization with Noisy Experiments").
+#[derive(Clone, Debug)]
+pub struct Draws {
+    kernel: Kernel,
+    table: Table,
+    factor: Llt<f64>,
+    mean: f64,
+    /// `α_s`, one column a draw.
+    alphas: Mat<f64>,
+    /// The smallest value of each draw among the points that count.
+    pub best: Vec<f64>,
+}
+
+impl Draws {
+    /// `count` draws from `gp` at its points `observed` (indices), and at `extra` points. Scrambled Sobol numbers of
+    /// `seed` make them, so that few draws are balanced.
+    ///
+    /// # Errors
+    /// If a covariance is not positive definite.
+    pub fn new(
+        gp: &Gp,
+        observed: &[usize],
+        extra: &[Point],
+        count: usize,
+        seed: u64,
+    ) -> Result<Self, GpError> {
+        let kernel = gp.kernel().clone();
+        let variance = kernel.variance();
+        let mut points = gp.points().to_vec();
+        let n = points.len();
+        points.extend(extra.iter().cloned());
+        let drawn: Vec<usize> = observed.iter().copied().chain(n..points.len()).collect();
+        let m = drawn.len();
+        let all = points.len();
+        let table = Table::new(&points, kernel.columns());
+
+        // the posterior at the drawn points
+        let mut prior = Mat::<f64>::zeros(all, m);
+        let mut means = vec![0.0; m];
+        for (j, i) in drawn.iter().enumerate() {
+            let column = prior.col_as_slice_mut(j);
+            kernel.covariances(&points[*i], &table, column);
+            means[j] = gp.solved().mean + dot(&column[..n], &gp.solved().alpha);
+        }
+        let mut explained = prior.subrows(0, n).to_owned();
+        solve_lower_triangular_in_place(gp.solved().factor.L(), explained.as_mut(), Par::Seq);
+        let mut posterior = Mat::from_fn(m, m, |i, j| {
+            prior[(drawn[i], j)] - dot(explained.col_as_slice(i), explained.col_as_slice(j))
+        });
+        for j in 0..m {
+            posterior[(j, j)] += JITTER * variance;
+        }
+        let root = factorise(&mut posterior, variance)?;
+
+        // α_s
+        let mut covariance = Mat::<f64>::zeros(all, all);
+        for (j, point) in points.iter().enumerate() {
+            kernel.covariances(point, &table, covariance.col_as_slice_mut(j));
+            covariance[(j, j)] = variance * (1.0 + JITTER) + if j < n { gp.noise(j) } else { 0.0 };
+        }
+        for i in observed {
+            covariance[(*i, *i)] -= gp.noise(*i);
+        }
+        let factor = factorise(&mut covariance, variance)?;
+        let mut alphas = Mat::from_fn(all, count, |i, _| gp.solved().residual.get(i).copied().unwrap_or(0.0));
+        let mut best = vec![f64::INFINITY; count];
+        for s in 0..count {
+            let normals = normals(s as u32, m, seed);
+            for (j, i) in drawn.iter().enumerate() {
+                let value = means[j] + (0..=j).map(|c| root.L()[(j, c)] * normals[c]).sum::<f64>();
+                best[s] = best[s].min(value);
+                alphas[(*i, s)] = value - gp.solved().mean;
+            }
+        }
+        factor.solve_in_place(alphas.as_mut());
+        Ok(Self { kernel, table, factor, mean: gp.solved().mean, alphas, best })
+    }
+
+    /// How many draws there are.
+    pub fn count(&self) -> usize {
+        self.best.len()
+    }
+
+    /// For each of `xs` its variance and its mean under each draw.
+    pub fn predict_all(&self, xs: &[Point]) -> Vec<(f64, Vec<f64>)> {
+        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        for (j, x) in xs.iter().enumerate() {
+            self.kernel.covariances(x, &self.table, k.col_as_slice_mut(j));
+        }
+        let means: Vec<Vec<f64>> = (0..xs.len()).map(|j| self.means(k.col_as_slice(j))).collect();
+        solve_lower_triangular_in_place(self.factor.L(), k.as_mut(), Par::Seq);
+        means
+            .into_iter()
+            .enumerate()
+            .map(|(j, means)| (self.variance_left(dot(k.col_as_slice(j), k.col_as_slice(j))), means))
+            .collect()
+    }
+
+    /// Variance and means at `x`, and what their gradients are made from.
+    pub fn predict(&self, x: &[f64]) -> At {
+        let mut k = vec![0.0; self.table.rows()];
+        self.kernel.covariances(x, &self.table, &mut k);
+        let mut v = Mat::from_fn(k.len(), 1, |i, _| k[i]);
+        self.factor.solve_in_place(v.as_mut());
+        let v = v.col_as_slice(0).to_vec();
+        At { variance: self.variance_left(dot(&k, &v)), means: self.means(&k), v }
+    }
+
+    /// The gradients by position of `Σ_s weights_s μ_s(x)` and of the variance; 0 in nominal columns.
+    pub fn gradients(&self, x: &[f64], at: &At, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut alpha = vec![0.0; self.table.rows()];
+        for (s, weight) in weights.iter().enumerate() {
+            alpha.iter_mut().zip(self.alphas.col_as_slice(s)).for_each(|(a, b)| *a += weight * b);
+        }
+        let (mean, mut variance) = self.kernel.gradients(x, &self.table, &alpha, &at.v);
+        variance.iter_mut().for_each(|g| *g *= -2.0);
+        (mean, variance)
+    }
+
+    fn means(&self, k: &[f64]) -> Vec<f64> {
+        (0..self.count()).map(|s| self.mean + dot(k, self.alphas.col_as_slice(s))).collect()
+    }
+
+    /// Rounding can make a variance negative where it should be tiny.
+    fn variance_left(&self, explained: f64) -> f64 {
+        let variance = self.kernel.variance();
+        (variance - explained).max(1e-9 * variance)
+    }
+}
+
+/// The posterior under every draw at one point.
+#[derive(Clone, Debug)]
+pub struct At {
+    /// The same under every draw.
+    pub variance: f64,
+    /// By draw.
+    pub means: Vec<f64>,
+    /// `K'⁻¹ k(x)`
+    v: Vec<f64>,
+}
+
+/// Standard normal numbers from point `index` of a scrambled Sobol sequence.
+fn normals(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
+    design::sobol(index, dimensions, seed)
+        .into_iter()
+        .map(|u| -std::f64::consts::SQRT_2 * puruspe::inverfc(2.0 * u.clamp(1e-7, 1.0 - 1e-7)))
+        .collect()
+}
