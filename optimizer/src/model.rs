@@ -11,7 +11,7 @@ use crate::surrogate::warp::{CURVATURES, Warp};
 use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
-const SUBSET: usize = 120;
+const SUBSET: usize = 70;
 /// Steps of a search, and of one that starts near its end.
 const STEPS: u64 = 30;
 const FEW_STEPS: u64 = 8;

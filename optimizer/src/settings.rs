@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Who proposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// A Gaussian process and log expected improvement, after a design.
+    /// A Gaussian process and noisy log expected improvement, after a design.
     Gp,
     /// A scrambled Sobol sequence.
     Sobol,

@@ -23,7 +23,7 @@ const SHRINKS: usize = 40;
 /// Pairs of differences that L-BFGS remembers.
 const MEMORY: usize = 8;
 /// L-BFGS stops when the log density per observation changes by less.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 1e-4;
 
 /// Independent normal densities of the logarithms of the hyperparameters.
 ///
