@@ -78,6 +78,7 @@ SYSTEMS = {
     "lapin-chain-quorum": dict(ref(MQ_QTYPE="quorum"), tests=["perf"]),
     "lapin-star":        dict(ref("star"), tests=["perf"]),
     "lapin-star-pg":     dict(ref("star", MQ_STORE="pg"), tests=ALL + ["broker", "db"]),
+    "lapin-star-pg-quorum": dict(ref("star", MQ_STORE="pg", MQ_QTYPE="quorum"), tests=["perf"]),
     "lapin-star-sqlite": dict(ref("star", MQ_STORE="sqlite"), tests=["perf", "mid"]),
 }
 SYSTEMS.update(autoopt.SYSTEMS)
@@ -294,7 +295,7 @@ def kills(name, mode, n=500, k=20, body=None):
                 last_ev = time.time()
             rig.supervise()
             due = (len(killed) + 1) * n / (k + 1)
-            if len(killed) < k and (len(led.done) >= due or time.time() - last_ev > 8):
+            if len(killed) < k and len(led.done) < n and (len(led.done) >= due or time.time() - last_ev > 8):
                 if mode == "db":
                     killed.append(("db", len(led.done)))
                     bt = threading.Thread(target=lab.bounce_pg); bt.start(); last_ev = time.time()

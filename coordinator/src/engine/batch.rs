@@ -45,7 +45,9 @@ struct Taken {
 impl Engine {
     pub(super) async fn prepare(&mut self, at: Timestamp, work: &Work) -> Result<Prepared, StoreError> {
         let taken: Vec<Result<Taken, String>> = work.deliveries.iter().map(understand).collect();
-        let asked: Vec<MessageId> = taken.iter().flatten().filter_map(|t| t.duplicate_of).collect();
+        let news = |t: &&Taken| matches!(&t.input, Input::Report(report) if self.world.awaits(report));
+        let doubtful = taken.iter().flatten().filter(|t| !news(t));
+        let asked: Vec<MessageId> = doubtful.filter_map(|t| t.duplicate_of).collect();
         let mut known: HashSet<MessageId> = self.store.seen(&asked).await?;
         let mut prepared = Prepared { batch: Batch { at, ..Batch::default() }, ..Prepared::default() };
         prepared.batch.sent.clone_from(&self.sent);

@@ -10,7 +10,18 @@ use serde_json::json;
 use super::events::{seconds, title};
 use super::steps::phrase;
 use super::turn::Turn;
-use super::{Attempt, Effect, Ending, Epoch, Progress, Step, Verdict, plan};
+use super::{Attempt, Effect, Ending, Epoch, Progress, Step, Verdict, World, plan};
+
+impl World {
+    /// Whether `report` ends the attempt that its epoch waits for. Taken in once, it would not: such a report cannot be
+    /// a duplicate.
+    pub fn awaits(&self, report: &Report) -> bool {
+        let ends = matches!(report.state, ReportState::Done(_) | ReportState::Failed(_));
+        let experiment = self.index.epochs.get(&report.epoch).and_then(|e| self.experiments.get(e));
+        let epoch = experiment.and_then(|e| e.epochs.get(&report.epoch));
+        ends && epoch.is_some_and(|epoch| mismatch(epoch, report).is_none())
+    }
+}
 
 impl Turn<'_> {
     pub(super) fn take_report(&mut self, report: Report) {

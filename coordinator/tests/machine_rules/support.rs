@@ -195,7 +195,10 @@ impl Lab {
 
     /// Takes an input in, checks every rule, and returns the reason if it was refused.
     pub(crate) fn give(&mut self, input: Input) -> Option<String> {
+        let report = if let Input::Report(report) = &input { Some(report.clone()) } else { None };
         let effects = self.world.step(self.now, input);
+        // the engine relies on it: the inbox need not be asked about a report that is awaited
+        assert!(report.is_none_or(|r| !self.world.awaits(&r)), "a report that was taken in is awaited again");
         self.store.take(&effects);
         // in other builds the machine does so itself
         if !cfg!(debug_assertions) {
