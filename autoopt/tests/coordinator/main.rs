@@ -1,5 +1,6 @@
 //! The real command line against a real coordinator over RabbitMQ.
 
+mod messages;
 mod support;
 
 use std::time::Duration;

@@ -92,6 +92,11 @@ impl Services {
         Self { home, vhost, server, engine: handle, stop, tasks }
     }
 
+    /// The address of the broker.
+    pub(crate) fn bus_url(&self) -> String {
+        self.vhost.url()
+    }
+
     /// `autoopt` with these arguments, not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_autoopt"));
