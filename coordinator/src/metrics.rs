@@ -101,7 +101,7 @@ impl Metrics {
                         self.trials.get_or_create(&Ended { outcome: outcome.as_str() }).inc();
                     }
                 }
-                Record::Experiment(_) | Record::Epoch(_) | Record::Cluster(_) => {}
+                Record::Experiment(_) | Record::Site { .. } | Record::Epoch(_) | Record::Cluster(_) => {}
             }
         }
     }

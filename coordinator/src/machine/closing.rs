@@ -109,7 +109,7 @@ impl Turn<'_> {
     }
 
     fn site_closed(&mut self, id: ExperimentId, cluster: &str) {
-        if let Some(site) = self.experiment_mut(id).and_then(|e| e.site_mut(cluster)) {
+        if let Some(site) = self.site_mut(id, cluster) {
             site.closed = true;
         }
         self.world.index.owners.remove(cluster);

@@ -170,7 +170,7 @@ impl Turn<'_> {
         observation: Option<&Observation>,
     ) {
         let Some(cluster) = trial.cluster.as_deref() else { return };
-        let Some(site) = self.experiment_mut(trial.experiment).and_then(|e| e.site_mut(cluster)) else {
+        let Some(site) = self.site_mut(trial.experiment, cluster) else {
             return;
         };
         site.baseline_ended = true;

@@ -36,10 +36,11 @@ pub struct Experiment {
     /// No question before then, after a refused answer.
     #[serde(default)]
     pub ask_after: Option<Timestamp>,
-    /// Shared, because it is large and most changes of an experiment leave it as it is.
-    pub sites: Arc<BTreeMap<String, Site>>,
     /// The best feasible trial, the baseline included.
     pub best: Option<Best>,
+    /// By cluster; in the store each has its own row.
+    #[serde(skip)]
+    pub sites: BTreeMap<String, Site>,
     /// Open trials; in the store each has its own row.
     #[serde(skip)]
     pub trials: BTreeMap<TrialId, Trial>,
@@ -70,8 +71,8 @@ impl Experiment {
             ask: self.ask.clone(),
             refused: self.refused,
             ask_after: self.ask_after,
-            sites: Arc::clone(&self.sites),
             best: self.best.clone(),
+            sites: BTreeMap::new(),
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             results: Vec::new(),
@@ -82,11 +83,6 @@ impl Experiment {
     /// When no new trial is begun any more, if the budget says so.
     pub fn wall_end(&self) -> Option<Timestamp> {
         self.spec.budget.wall_time.map(|w| self.submitted.after(w.0))
-    }
-
-    /// For a change of one site.
-    pub(super) fn site_mut(&mut self, cluster: &str) -> Option<&mut Site> {
-        Arc::make_mut(&mut self.sites).get_mut(cluster)
     }
 }
 

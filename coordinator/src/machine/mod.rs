@@ -114,6 +114,11 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     Experiment(Experiment),
+    Site {
+        experiment: ExperimentId,
+        cluster: String,
+        site: Site,
+    },
     Trial(Trial),
     Epoch(Epoch),
     /// A finished, failed or superseded attempt; never changed afterwards.
@@ -125,6 +130,7 @@ pub enum Record {
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     pub experiments: Vec<Experiment>,
+    pub sites: Vec<(ExperimentId, String, Site)>,
     /// Open trials.
     pub trials: Vec<Trial>,
     /// Open epochs.

@@ -194,7 +194,7 @@ impl Turn<'_> {
         if let Some(trial) = self.trial_mut(experiment, trial) {
             trial.parameters = values;
         }
-        if let Some(site) = self.experiment_mut(experiment).and_then(|e| e.site_mut(cluster)) {
+        if let Some(site) = self.site_mut(experiment, cluster) {
             site.captured = Some(captured);
         }
     }

@@ -12,6 +12,11 @@ pub(super) fn world(stored: Stored, at: Timestamp) -> World {
         clusters: stored.clusters.into_iter().map(|c| (c.name.clone(), c)).collect(),
         index: Index::default(),
     };
+    for (experiment, cluster, site) in stored.sites {
+        if let Some(experiment) = world.experiments.get_mut(&experiment) {
+            experiment.sites.insert(cluster, site);
+        }
+    }
     for trial in stored.trials {
         if let Some(experiment) = world.experiments.get_mut(&trial.experiment) {
             experiment.trials.insert(trial.id, trial);

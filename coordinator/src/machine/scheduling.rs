@@ -148,7 +148,7 @@ impl Turn<'_> {
         }
         if !touched {
             self.world.index.owners.insert(cluster.to_owned(), experiment_id);
-            if let Some(site) = self.experiment_mut(experiment_id).and_then(|e| e.site_mut(cluster)) {
+            if let Some(site) = self.site_mut(experiment_id, cluster) {
                 site.touched = true;
             }
         }

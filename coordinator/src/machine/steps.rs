@@ -47,7 +47,7 @@ impl Turn<'_> {
 
     /// Notes whether a stage may have left something in force.
     pub(super) fn mark(&mut self, experiment: ExperimentId, cluster: &str, stage: Stage, dirty: bool) {
-        let Some(site) = self.experiment_mut(experiment).and_then(|e| e.site_mut(cluster)) else { return };
+        let Some(site) = self.site_mut(experiment, cluster) else { return };
         if dirty {
             site.dirty.insert(stage);
         } else {

@@ -52,7 +52,7 @@ impl Turn<'_> {
             ask: None,
             refused: 0,
             ask_after: None,
-            sites: Arc::new(sites),
+            sites,
             best: None,
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
@@ -65,6 +65,7 @@ impl Turn<'_> {
         self.announce(id, &clusters);
         let defaults = space.defaults();
         for cluster in clusters {
+            self.site_mut(id, &cluster);
             if !self.world.clusters.contains_key(&cluster) {
                 let breaker = Breaker::Closed { failures: 0 };
                 let new = Cluster { name: cluster.clone(), holder: None, breaker };

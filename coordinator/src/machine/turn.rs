@@ -6,7 +6,7 @@ use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
 use autoopt_epoch::time::Timestamp;
 
 use super::index::{Timer, deadline};
-use super::{Attempt, Effect, Epoch, Experiment, Record, Trial, World};
+use super::{Attempt, Effect, Epoch, Experiment, Record, Site, Trial, World};
 
 pub(super) struct Turn<'a> {
     pub(super) world: &'a mut World,
@@ -27,6 +27,7 @@ pub(super) struct Turn<'a> {
 struct Changed {
     clusters: BTreeSet<String>,
     experiments: BTreeSet<ExperimentId>,
+    sites: BTreeSet<(ExperimentId, String)>,
     trials: BTreeSet<(ExperimentId, TrialId)>,
     epochs: BTreeSet<(ExperimentId, EpochId)>,
     ended_experiments: Vec<Experiment>,
@@ -60,6 +61,13 @@ impl<'a> Turn<'a> {
     pub(super) fn experiment_mut(&mut self, id: ExperimentId) -> Option<&mut Experiment> {
         self.changed.experiments.insert(id);
         self.world.experiments.get_mut(&id)
+    }
+
+    /// For a change of a site's row.
+    pub(super) fn site_mut(&mut self, experiment: ExperimentId, cluster: &str) -> Option<&mut Site> {
+        let site = self.world.experiments.get_mut(&experiment)?.sites.get_mut(cluster)?;
+        self.changed.sites.insert((experiment, cluster.to_owned()));
+        Some(site)
     }
 
     pub(super) fn trial(&self, experiment: ExperimentId, id: TrialId) -> Option<&Trial> {
@@ -162,7 +170,15 @@ impl<'a> Turn<'a> {
             changed.clusters.iter().filter_map(|c| world.clusters.get(c).cloned()).map(Record::Cluster),
         );
         rows.extend(changed.experiments.iter().filter_map(open).map(|e| Record::Experiment(e.row())));
+        let ended = |id: &ExperimentId| changed.ended_experiments.iter().find(|e| e.id == *id);
+        let site = |(experiment, cluster): &(ExperimentId, String)| {
+            let found = open(experiment).or_else(|| ended(experiment))?;
+            let site = found.sites.get(cluster)?.clone();
+            Some(Record::Site { experiment: *experiment, cluster: cluster.clone(), site })
+        };
+        let sites: Vec<Record> = changed.sites.iter().filter_map(site).collect();
         rows.extend(changed.ended_experiments.into_iter().map(Record::Experiment));
+        rows.extend(sites);
         let trial = |(e, t): &(ExperimentId, TrialId)| open(e)?.trials.get(t).cloned();
         rows.extend(changed.trials.iter().filter_map(trial).map(Record::Trial));
         rows.extend(changed.ended_trials.into_iter().map(Record::Trial));

@@ -13,7 +13,9 @@ use sea_orm::{
 };
 
 use super::bulk::Bulk;
-use super::entity::{artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, trial};
+use super::entity::{
+    artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, site, trial,
+};
 use super::rows::{self, Rows};
 use super::session::Session;
 use super::{Store, StoreError};
@@ -54,6 +56,7 @@ pub struct Committed {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Key<'a> {
     Experiment(ExperimentId),
+    Site(ExperimentId, &'a str),
     Trial(TrialId),
     Epoch(EpochId),
     Attempt(EpochId, u32, u32),
@@ -63,6 +66,7 @@ enum Key<'a> {
 fn key(record: &Record) -> Key<'_> {
     match record {
         Record::Experiment(e) => Key::Experiment(e.id),
+        Record::Site { experiment, cluster, .. } => Key::Site(*experiment, cluster),
         Record::Trial(t) => Key::Trial(t.id),
         Record::Epoch(e) => Key::Epoch(e.id),
         Record::Attempt(a) => Key::Attempt(a.epoch, a.step, a.attempt),
@@ -90,6 +94,7 @@ impl Store {
             let gathered = bulk
                 .insert_new(inbox)
                 .and_then(|()| bulk.upsert(rows.experiments))
+                .and_then(|()| bulk.upsert(rows.sites))
                 .and_then(|()| bulk.upsert(rows.trials))
                 .and_then(|()| bulk.upsert(rows.epochs))
                 .and_then(|()| bulk.upsert(rows.attempts))
@@ -134,6 +139,7 @@ impl Store {
         insert_new::<inbox::Entity, _, _>(&tx, inbox).await?;
         // parents before children, for the foreign keys
         upsert::<experiment::Entity, _, _>(&tx, rows.experiments).await?;
+        upsert::<site::Entity, _, _>(&tx, rows.sites).await?;
         upsert::<trial::Entity, _, _>(&tx, rows.trials).await?;
         upsert::<epoch::Entity, _, _>(&tx, rows.epochs).await?;
         upsert::<attempt::Entity, _, _>(&tx, rows.attempts).await?;

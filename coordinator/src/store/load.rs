@@ -9,7 +9,7 @@ use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::de::DeserializeOwned;
 
-use super::entity::{artifact, attempt, cluster, epoch, experiment, inbox, outbox, trial};
+use super::entity::{artifact, attempt, cluster, epoch, experiment, inbox, outbox, site, trial};
 use super::{Store, StoreError, rows};
 use crate::machine::{Cluster, Epoch, Experiment, Phase, Stored, Trial, TrialState};
 
@@ -55,6 +55,14 @@ impl Store {
         }
         let open =
             Query::select().column(experiment::Column::Id).from(experiment::Entity).and_where(open).take();
+
+        let found = site::Entity::find().filter(site::Column::Experiment.in_subquery(open.clone()));
+        for row in found.all(&self.db).await? {
+            let key = || format!("{}/{}", row.experiment, row.cluster);
+            let id = row.experiment.parse().map_err(|e| unreadable("site", &key(), e))?;
+            let site = parse("site", &key(), &row.state)?;
+            stored.sites.push((id, row.cluster, site));
+        }
 
         // a trial that ended at the same instant as another follows it by number
         let found = trial::Entity::find().filter(trial::Column::Experiment.in_subquery(open.clone()));

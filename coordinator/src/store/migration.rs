@@ -6,7 +6,9 @@ use sea_orm_migration::prelude::{
     Table, TableCreateStatement, async_trait,
 };
 
-use super::entity::{artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, trial};
+use super::entity::{
+    artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, site, trial,
+};
 
 /// Brings a database to the present schema. One from a later version of the program is refused.
 pub(crate) struct Migrator;
@@ -97,6 +99,10 @@ fn tables() -> Vec<TableCreateStatement> {
         key.from(trial::Entity, trial::Column::Experiment).to(experiment::Entity, experiment::Column::Id);
     let trial_of = trial_of.on_delete(Cascade).take();
     let mut key = ForeignKey::create();
+    let site_of =
+        key.from(site::Entity, site::Column::Experiment).to(experiment::Entity, experiment::Column::Id);
+    let site_of = site_of.on_delete(Cascade).take();
+    let mut key = ForeignKey::create();
     let epoch_of = key.from(epoch::Entity, epoch::Column::Trial).to(trial::Entity, trial::Column::Id);
     let epoch_of = epoch_of.on_delete(Cascade).take();
     let mut key = ForeignKey::create();
@@ -120,6 +126,12 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(int(Submitted))
             .col(maybe_int(Ended));
         table.col(text(State)).take()
+    };
+    let sites = {
+        use site::Column::*;
+        let mut table = Table::create().table(site::Entity).take();
+        table.col(text(Experiment)).col(text(Cluster)).col(text(State)).foreign_key(&mut { site_of });
+        table.primary_key(Index::create().col(Experiment).col(Cluster)).take()
     };
     let trials = {
         use trial::Column::*;
@@ -191,5 +203,17 @@ fn tables() -> Vec<TableCreateStatement> {
         let mut table = Table::create().table(cluster::Entity).take();
         table.col(text(cluster::Column::Name).primary_key()).col(text(cluster::Column::State)).take()
     };
-    vec![experiments, trials, epochs, attempts, metrics, artifacts, events, inboxes, outboxes, clusters]
+    vec![
+        experiments,
+        sites,
+        trials,
+        epochs,
+        attempts,
+        metrics,
+        artifacts,
+        events,
+        inboxes,
+        outboxes,
+        clusters,
+    ]
 }

@@ -8,7 +8,9 @@ use sea_orm::{NotSet, Set};
 use serde::Serialize;
 
 use super::StoreError;
-use super::entity::{artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, trial};
+use super::entity::{
+    artifact, attempt, cluster, epoch, event, experiment, inbox, metric, outbox, site, trial,
+};
 use super::load::unreadable;
 use crate::machine::{
     Attempt, Cluster, Ending, Epoch, Experiment, Phase, Progress, Record, Trial, TrialState,
@@ -18,6 +20,7 @@ use crate::machine::{
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) experiments: Vec<experiment::ActiveModel>,
+    pub(super) sites: Vec<site::ActiveModel>,
     pub(super) trials: Vec<trial::ActiveModel>,
     pub(super) epochs: Vec<epoch::ActiveModel>,
     pub(super) attempts: Vec<attempt::ActiveModel>,
@@ -30,6 +33,11 @@ impl Rows {
     pub(super) fn add(&mut self, record: &Record) -> Result<(), StoreError> {
         match record {
             Record::Experiment(e) => self.experiments.push(experiment(e)?),
+            Record::Site { experiment, cluster, site } => self.sites.push(site::ActiveModel {
+                experiment: Set(experiment.to_string()),
+                cluster: Set(cluster.clone()),
+                state: Set(json("site", site)?),
+            }),
             Record::Trial(t) => self.trials.push(trial(t)?),
             Record::Epoch(e) => {
                 self.epochs.push(epoch(e)?);

@@ -8,7 +8,7 @@ use autoopt_coordinator::machine::invariants::{check, ended_well};
 use autoopt_coordinator::machine::{
     Attempt, Cluster, Effect, Epoch, Experiment, Input, Progress, Record, Stored,
 };
-use autoopt_coordinator::machine::{Phase, Trial, TrialState, World};
+use autoopt_coordinator::machine::{Phase, Site, Trial, TrialState, World};
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::{Failure, FailureKind, Outcome};
 use autoopt_epoch::id::{EpochId, ExperimentId, MessageId, TrialId};
@@ -45,6 +45,7 @@ pub(crate) fn experiment_id(n: u128) -> ExperimentId {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Store {
     pub(crate) experiments: BTreeMap<ExperimentId, Experiment>,
+    sites: BTreeMap<(ExperimentId, String), Site>,
     pub(crate) trials: BTreeMap<TrialId, Trial>,
     pub(crate) epochs: BTreeMap<EpochId, Epoch>,
     pub(crate) clusters: BTreeMap<String, Cluster>,
@@ -76,6 +77,9 @@ impl Store {
             Record::Experiment(new) => {
                 let old = self.experiments.insert(new.id, new.clone());
                 assert!(old.is_none_or(|o| o.phase != Phase::Ended), "M5: {} changes after its end", new.id);
+            }
+            Record::Site { experiment, cluster, site } => {
+                self.sites.insert((*experiment, cluster.clone()), site.clone());
             }
             Record::Cluster(new) => {
                 self.clusters.insert(new.name.clone(), new.clone());
@@ -135,6 +139,7 @@ impl Store {
         let ended = || self.ended.iter().map(|id| &self.trials[id]).filter(|t| open(&t.experiment));
         Stored {
             experiments: self.experiments.values().filter(|e| e.phase != Phase::Ended).cloned().collect(),
+            sites: self.sites.iter().map(|((e, c), site)| (*e, c.clone(), site.clone())).collect(),
             trials: self
                 .trials
                 .values()

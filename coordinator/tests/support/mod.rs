@@ -41,7 +41,7 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         ask: None,
         refused: 0,
         ask_after: None,
-        sites: Arc::new(BTreeMap::from([("local".into(), Default::default())])),
+        sites: BTreeMap::new(),
         best: None,
         trials: BTreeMap::new(),
         epochs: BTreeMap::new(),

@@ -9,4 +9,5 @@ pub(crate) mod experiment;
 pub(crate) mod inbox;
 pub(crate) mod metric;
 pub(crate) mod outbox;
+pub(crate) mod site;
 pub(crate) mod trial;
