@@ -232,7 +232,8 @@ async fn apply(cluster: &Cluster, action: &str, via: &str, weights: &Map<String,
         "backend": {"backend": "openstack", "settings": {"via": via}}, "parameters": weights,
     }))
     .expect("an order");
-    let config = Config { files: None, cluster: BTreeMap::from([("cloud".to_owned(), cluster.clone())]) };
+    let config =
+        Config { cluster: BTreeMap::from([("cloud".to_owned(), cluster.clone())]), ..Config::default() };
     let backend = OpenStack::new(config);
     let done = backend.perform(&order, &Context::alone(&std::env::temp_dir())).await;
     done.unwrap_or_else(|failure| panic!("{action} of {weights:?}: {failure}"));

@@ -1,7 +1,8 @@
 //! Apply, bench and collect on a simulated cloud where something goes wrong between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::failure::{Failure, FailureKind};
@@ -9,6 +10,7 @@ use autoopt_epoch::message::{Action, Done, Epoch, Stage};
 use autoopt_epoch::worker::Context;
 use autoopt_simulator::faults::{Fault, Trigger};
 use autoopt_simulator::{Config, Simulator};
+use base64::Engine;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,7 +18,7 @@ use uuid::Uuid;
 const SEEN: &str = "printf '{\"seen\": %s}' $(grep -o '\"address\"' | wc -l)";
 
 struct Rig {
-    simulator: Simulator,
+    simulator: Arc<Simulator>,
     commands: Commands,
     files: tempfile::TempDir,
 }
@@ -27,14 +29,17 @@ impl Rig {
         let path = |name: &str| files.path().join(name);
         let mut config = Config::default();
         config.scheduler.config_dir = Some(files.path().to_owned());
-        let simulator = Simulator::start(config).await.expect("a cloud");
+        let simulator = Arc::new(Simulator::start(config).await.expect("a cloud"));
         std::fs::write(path("clouds.yaml"), simulator.clouds_yaml("sim")).expect("a file");
         std::fs::write(path("nova.conf"), "[metrics]\nrequired = false\n").expect("a file");
         std::fs::write(path("bench.sh"), "#!/bin/sh\n").expect("a file");
+        // free a moment ago
+        let listen =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
         let restart = format!("{}/control/scheduler/restart", simulator.url());
         let text = toml::to_string(&json!({
             "collect": {"command": {"more": {"run": {"program": "sh", "args": ["-c", SEEN]}}}},
-            "openstack": {"files": files.path(), "cluster": {"lab": {
+            "openstack": {"files": files.path(), "http": {"listen": listen, "url": format!("http://{listen}")}, "cluster": {"lab": {
                 "cloud": "sim", "clouds_file": path("clouds.yaml"), "simulator": simulator.url(), "aggregate": "machineLearning",
                 "scheduler": [{"snippet": path("90.conf"), "config": [path("nova.conf")],
                     "restart": {"program": "curl", "args": ["-sSfX", "POST", restart]}}],
@@ -154,4 +159,66 @@ async fn what_nova_forgets_is_removed_and_what_is_left_is_told() {
     assert_eq!(failure.kind, FailureKind::Broken);
     assert!(failure.reason.contains(": port "), "{failure}");
     assert!(!failure.artifacts.is_empty(), "what was measured is kept");
+}
+
+/// Runs the user data of the cloud's first server, as cloud-init would; its console goes to `console`.
+fn boot(simulator: &Simulator, directory: &Path) {
+    let raw = loop {
+        let found =
+            simulator.with(|cloud| cloud.servers.values().find_map(|server| server.user_data.clone()));
+        match found {
+            Some(raw) => break raw,
+            None => std::thread::yield_now(),
+        }
+    };
+    let text = base64::engine::general_purpose::STANDARD.decode(raw.as_bytes()).expect("base64");
+    let script = directory.join("user-data");
+    std::fs::write(&script, text).expect("a file");
+    let mut command = std::process::Command::new("sh");
+    command.arg(script).env("AUTOOPT_CONSOLE", directory.join("console")).env("AUTOOPT_DIRECTORY", directory);
+    assert!(command.status().expect("a shell").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_may_post_their_results() {
+    let rig = Rig::new().await;
+    let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/guest/runner.sh");
+    std::fs::copy(runner, rig.path("runner.sh")).expect("the guest's runner");
+    std::fs::write(rig.path("answer.sh"), "answer() { echo '{\"rate\": 7}'; }\nbenchmark answer answer\n")
+        .expect("a file");
+    let bench = order(
+        30,
+        Stage::Bench,
+        "servers",
+        json!({
+            "flavor": "app", "image": "debian-12", "network": "external", "http": true, "poll": "1s",
+            "servers": [{"name": "a", "user_data": ["runner.sh", "answer.sh"]}],
+        }),
+    );
+    let guest = tempfile::tempdir().expect("a folder");
+    let (simulator, directory) = (rig.simulator.clone(), guest.path().to_owned());
+    let booted = tokio::task::spawn_blocking(move || boot(&simulator, &directory));
+    let (benched, booted) = tokio::join!(rig.perform(&bench), booted);
+    booted.expect("no panic");
+    let benched = benched.expect("it was posted");
+    let mut collect = order(30, Stage::Collect, "console", json!({}));
+    collect.artifacts = benched.artifacts;
+    collect.outputs = BTreeMap::from([(Stage::Bench, benched.outputs)]);
+    collect.measure = serde_json::from_value(json!({
+        "metrics": [{"name": "rate", "from": "a", "parser": "json", "field": "/rate"}], "objective": {"maximize": "rate"},
+    }))
+    .ok();
+    let collected = rig.perform(&collect).await.expect("it was posted");
+    assert_eq!(collected.measurement.expect("a measurement").objective, 7.0);
+
+    // the address was good once, and another server's token is none
+    let script = std::fs::read_to_string(guest.path().join("user-data")).expect("the script");
+    let (_, url) = script.split_once("AUTOOPT_RESULT_URL='").expect("an address");
+    let (url, _) = url.split_once('\'').expect("an address");
+    let post = async |url: &str| {
+        reqwest::Client::new().post(url).body("x").send().await.expect("it listens").status().as_u16()
+    };
+    assert_eq!(post(url).await, 409);
+    assert_eq!(post(&url.replace("-a/", "-b/")).await, 403);
+    assert_eq!(post(&format!("{url}0")).await, 403);
 }

@@ -26,7 +26,7 @@ fn backend(simulator: &Simulator, files: &Path) -> OpenStack {
         dead_man: Some(Period(LIMIT)),
         ..Cluster::default()
     };
-    OpenStack::new(Config { files: None, cluster: BTreeMap::from([("lab".to_owned(), cluster)]) })
+    OpenStack::new(Config { cluster: BTreeMap::from([("lab".to_owned(), cluster)]), ..Config::default() })
 }
 
 fn order(action: &str) -> Epoch {

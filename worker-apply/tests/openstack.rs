@@ -54,7 +54,8 @@ fn order(action: &str, ram: f64, percent: f64) -> Epoch {
 }
 
 async fn perform(cluster: &Cluster, order: &Epoch) -> Result<Done, Failure> {
-    let config = Config { files: None, cluster: BTreeMap::from([("lab".to_owned(), cluster.clone())]) };
+    let config =
+        Config { cluster: BTreeMap::from([("lab".to_owned(), cluster.clone())]), ..Config::default() };
     let backend = OpenStack::new(config);
     let context = Context::alone(&std::env::temp_dir());
     backend.check(order)?;

@@ -1,6 +1,7 @@
 //! The worker that owns the bench stage: it runs the benchmark and keeps what it printed.
 
 mod command;
+mod inbox;
 mod openstack;
 mod waiting;
 

@@ -1,14 +1,18 @@
 //! The bench stage on an OpenStack cloud: creates the application's servers and waits until each has printed its result.
 
+use std::sync::Arc;
+
 use autoopt_cloud::Clouds;
-use autoopt_cloud::workload::{Inventory, Owner, Way};
+use autoopt_cloud::workload::{Inventory, Owner, Plan, Way};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Done, Epoch};
 use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::{Backend, Context};
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use tokio::sync::OnceCell;
 
+use crate::inbox::Inbox;
 use crate::waiting::{self, Waiting};
 
 /// The backends `servers` and `heat`.
@@ -16,26 +20,46 @@ use crate::waiting::{self, Waiting};
 pub struct Servers {
     clouds: Clouds,
     way: Way,
+    /// Opened when it is first needed.
+    inbox: OnceCell<Arc<Inbox>>,
 }
 
 impl Servers {
     /// Over the clusters of `[openstack]`.
     pub fn new(config: OpenStack, way: Way) -> Self {
-        Self { clouds: Clouds::new(config), way }
+        Self { clouds: Clouds::new(config), way, inbox: OnceCell::new() }
     }
 
-    async fn run(&self, order: &Epoch, context: &Context) -> Result<Map<String, Value>, Failure> {
-        let plan = self.way.plan(order, self.clouds.files())?;
-        let given = plan.marker().map(str::to_owned);
-        let waiting = Waiting { poll: plan.poll().0, marker: waiting::marker(given.as_deref())? };
+    async fn run(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let mut plan = self.way.plan(order, self.clouds.files())?;
         let owner = Owner::of(order);
+        let inbox = match &mut plan {
+            Plan::Servers(workload) if workload.http => {
+                let inbox = self.inbox(context).await?;
+                workload.post_to(&owner, |server| inbox.address(server));
+                Some(inbox)
+            }
+            _ => None,
+        };
+        let given = plan.marker().map(str::to_owned);
+        let waiting = Waiting { poll: plan.poll().0, marker: waiting::marker(given.as_deref())?, inbox };
         let cloud = self.clouds.get(&order.cluster).await?;
         waiting::nothing_left(&cloud, &owner, &order.cluster).await?;
         let before = Inventory::take(&cloud).await?;
         let there = plan.deploy(&cloud, &owner, self.clouds.files(), context).await?;
         let mut outputs = waiting.outputs(&cloud, before, &there.servers, given.as_deref(), context).await?;
         outputs.extend(there.stack.map(|stack| ("stack".to_owned(), json!(stack))));
-        Ok(outputs)
+        Ok(Done { outputs, artifacts: waiting.posted(&there.servers), ..Done::default() })
+    }
+
+    async fn inbox(&self, context: &Context) -> Result<&Arc<Inbox>, Failure> {
+        let config = self.clouds.config().http.as_ref().ok_or_else(|| {
+            Failure::new(
+                FailureKind::Broken,
+                "[bench] settings.http: this worker's configuration has no [openstack.http] with `listen` and `url`",
+            )
+        })?;
+        self.inbox.get_or_try_init(|| Inbox::open(config, &context.state_dir)).await
     }
 }
 
@@ -58,14 +82,14 @@ impl Backend for Servers {
 
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         let started = Timestamp::now();
-        let outputs = match order.action {
+        let done = match order.action {
             Action::Run => self.run(order, context).await?,
             Action::Undo | Action::Capture => {
                 context.note.send_replace("deleting the servers".into());
                 self.way.remove(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
-                Map::new()
+                Done::default()
             }
         };
-        Ok(Done { started, outputs, ..Done::default() })
+        Ok(Done { started, ..done })
     }
 }

@@ -1,21 +1,27 @@
 //! From servers that are there to what they printed; the same for servers of our own and those of a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use autoopt_cloud::workload::{Deployed, Inventory, Owner, leftovers};
-use autoopt_cloud::{Cloud, console};
+use autoopt_cloud::{Cloud, Server, console};
 use autoopt_epoch::failure::{Failure, FailureKind};
+use autoopt_epoch::message::Artifact;
 use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::Context;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use crate::inbox::Inbox;
+
 /// How results are waited for.
-pub(crate) struct Waiting {
+pub(crate) struct Waiting<'a> {
     /// Between two looks.
     pub(crate) poll: Duration,
     pub(crate) marker: Regex,
+    /// Where servers post, if they do not print.
+    pub(crate) inbox: Option<&'a Arc<Inbox>>,
 }
 
 /// Refuses to begin beside servers of an earlier epoch.
@@ -43,7 +49,27 @@ pub(crate) fn marker(given: Option<&str>) -> Result<Regex, Failure> {
     }
 }
 
-impl Waiting {
+impl Waiting<'_> {
+    /// What a server has printed or posted so far.
+    async fn text(&self, cloud: &Cloud, server: &Server) -> Result<String, Failure> {
+        match self.inbox {
+            Some(inbox) => Ok(inbox.posted(&server.name)),
+            None => Ok(cloud.console(&server.id).await?),
+        }
+    }
+
+    /// What was posted, for the collect stage; what is printed, it reads itself.
+    pub(crate) fn posted(&self, deployed: &[Deployed]) -> Vec<Artifact> {
+        let Some(inbox) = self.inbox else { return Vec::new() };
+        let results = deployed.iter().filter(|server| server.result);
+        results
+            .map(|server| {
+                let text = inbox.posted(&server.server.name);
+                Artifact::new(format!("{}.console", server.name), text.as_bytes(), false)
+            })
+            .collect()
+    }
+
     /// Waits for all results. The outputs are what collect needs, and where each server landed.
     pub(crate) async fn outputs(
         &self,
@@ -98,7 +124,7 @@ impl Waiting {
                 if ended.contains_key(id) {
                     continue;
                 }
-                let text = cloud.console(id).await?;
+                let text = self.text(cloud, &server.server).await?;
                 let printed = console::read(&text, &self.marker);
                 let whole = printed.framed && !printed.results.is_empty() && printed.damaged.is_empty();
                 let something = !printed.results.is_empty() || !printed.damaged.is_empty();

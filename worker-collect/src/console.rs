@@ -56,7 +56,7 @@ impl Console {
             Some(artifacts) => artifacts,
             None => {
                 context.note.send_replace("reading consoles".into());
-                let mut artifacts = read(&cloud, bench).await?;
+                let mut artifacts = read(&cloud, order, bench).await?;
                 artifacts.extend(self.programs.collect(order, context).await?);
                 let cluster = self.clouds.cluster(&order.cluster)?;
                 drift::none(&cloud, cluster, order).await.map_err(|failure| with(failure, &artifacts))?;
@@ -93,7 +93,7 @@ impl Console {
 }
 
 /// Every server's console, and its results: `NAME` for the server NAME, or `NAME.RESULT` where it printed several.
-async fn read(cloud: &Cloud, bench: &Map<String, Value>) -> Result<Vec<Artifact>, Failure> {
+async fn read(cloud: &Cloud, order: &Epoch, bench: &Map<String, Value>) -> Result<Vec<Artifact>, Failure> {
     let servers: Vec<Benched> = serde_json::from_value(bench.get("servers").cloned().unwrap_or_default())
         .map_err(|_| from_bench("outputs.servers"))?;
     let pattern = bench.get("marker").and_then(Value::as_str).unwrap_or(console::MARKER);
@@ -101,8 +101,15 @@ async fn read(cloud: &Cloud, bench: &Map<String, Value>) -> Result<Vec<Artifact>
     let mut artifacts = Vec::new();
     let mut missing = Vec::new();
     for server in servers.iter().filter(|server| server.result) {
-        let text = cloud.console(&server.id).await?;
-        artifacts.push(Artifact::new(format!("{}.console", server.name), text.as_bytes(), false));
+        let name = format!("{}.console", server.name);
+        // what was posted, the bench stage has taken
+        let text = if order.artifacts.iter().any(|artifact| artifact.name == name) {
+            readings::text(&name, &order.artifacts).map_err(broken)?
+        } else {
+            let text = cloud.console(&server.id).await?;
+            artifacts.push(Artifact::new(name, text.as_bytes(), false));
+            text
+        };
         let printed = console::read(&text, &marker);
         missing.extend(
             printed

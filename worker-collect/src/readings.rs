@@ -58,7 +58,7 @@ fn question(metric: &Metric) -> Result<Option<(&str, &str)>, Failure> {
 }
 
 /// The text of the artifact `name`; of several (a bench that was tried again) the last.
-fn text(name: &str, artifacts: &[Artifact]) -> Result<String, String> {
+pub(crate) fn text(name: &str, artifacts: &[Artifact]) -> Result<String, String> {
     let Some(artifact) = artifacts.iter().rev().find(|artifact| artifact.name == name) else {
         let present: Vec<&str> = artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
         return Err(if present.is_empty() {

@@ -38,6 +38,7 @@ async fn lab() -> Option<Lab> {
     let config = OpenStack {
         files: Some(files.path().to_owned()),
         cluster: BTreeMap::from([("lab-test".to_owned(), cluster)]),
+        ..OpenStack::default()
     };
     let cloud = Clouds::new(config.clone()).get("lab-test").await.expect("the lab takes its own clouds.yaml");
     Some(Lab { config, cloud, files })

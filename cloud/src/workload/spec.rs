@@ -43,6 +43,9 @@ pub struct Workload {
     /// bench: between two looks at a console.
     #[serde(default = "two_seconds")]
     pub poll: Period,
+    /// bench: servers post their results to the worker, in place of printing them on the console.
+    #[serde(default)]
+    pub http: bool,
     /// bench and collect: a regular expression with one group for the marker line of the older form.
     #[serde(default)]
     pub marker: Option<String>,
@@ -171,12 +174,25 @@ impl Workload {
             if !spec.variables.is_empty() && spec.user_data.is_empty() {
                 return Err(format!("{of} has `variables`, but no `user_data` that could use them"));
             }
+            if self.http && spec.result && (spec.user_data.is_empty() || spec.count != 1) {
+                return Err(format!(
+                    "{of} has to have `user_data`, and no `count`, to post its result (`http`)"
+                ));
+            }
         }
         match self.groups.iter().find(|(_, policy)| !POLICIES.contains(&policy.as_str())) {
             Some((name, policy)) => {
                 Err(format!("the policy of group `{name}` is one of {}, not `{policy}`", POLICIES.join(", ")))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Tells each server that has a result where to post it, if they are to; `address` is by the server's full name.
+    pub fn post_to(&mut self, owner: &Owner, address: impl Fn(&str) -> String) {
+        for spec in self.servers.iter_mut().filter(|spec| spec.result) {
+            let address = address(&format!("{}{}", owner.prefix, spec.name));
+            spec.variables.insert("AUTOOPT_RESULT_URL".into(), address.into());
         }
     }
 

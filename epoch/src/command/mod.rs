@@ -17,6 +17,6 @@ pub use capture::Captured;
 pub use config::{ApplyCommand, BenchCommand, CollectCommand, Commands, LoadCommand, Program};
 pub use entry::entry;
 pub use family::Family;
-pub use openstack::{Cluster, OpenStack, Scheduler};
+pub use openstack::{Cluster, Http, OpenStack, Scheduler};
 pub use prepare::{check, family, identity, not_started, prepare};
 pub use run::{Call, OnStart, Output, run};

@@ -1,6 +1,7 @@
 //! What the workers of a host know of the OpenStack clouds they serve.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,6 +15,8 @@ use crate::time::Period;
 pub struct OpenStack {
     /// Where templates and user data that an experiment names are; by default the directory of this file.
     pub files: Option<PathBuf>,
+    /// bench: where servers post their results, if an experiment wants that.
+    pub http: Option<Http>,
     /// By the name that experiments use.
     pub cluster: BTreeMap<String, Cluster>,
 }
@@ -26,6 +29,15 @@ impl OpenStack {
             cluster.clouds_file = cluster.clouds_file.take().map(|path| directory.join(path));
         }
     }
+}
+
+/// Where the bench worker takes what servers post.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// How servers reach it: `http://ADDRESS:PORT`.
+    pub url: String,
 }
 
 /// A cluster: how to reach it, and what in it may be changed.
