@@ -49,6 +49,11 @@ pub fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
     (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
+/// The standard normal number below which a share `p` of them lie.
+pub fn normal_quantile(p: f64) -> f64 {
+    -std::f64::consts::SQRT_2 * puruspe::inverfc(2.0 * p)
+}
+
 /// Why there is no point to propose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {

@@ -11,6 +11,7 @@ pub mod design;
 pub mod known;
 pub mod model;
 pub mod propose;
+pub mod repeat;
 pub mod service;
 pub mod settings;
 pub mod space;

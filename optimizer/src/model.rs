@@ -45,7 +45,8 @@ pub fn acquisition(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Acq
     let baseline: Vec<usize> = baseline.into_iter().map(|(_, i)| i).collect();
     let pending = &known.pending[..known.pending.len().min(MOST_PENDING)];
     let draws = Draws::new(&objective, &baseline, pending, DRAWS, seed)?;
-    Ok(Some(Acquisition { objective, draws, feasibility: feasibility(columns, known)? }))
+    let best = baseline.iter().map(|i: &usize| data.points[*i].clone()).collect();
+    Ok(Some(Acquisition { objective, draws, best, feasibility: feasibility(columns, known)? }))
 }
 
 /// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged; none

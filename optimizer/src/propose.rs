@@ -7,12 +7,13 @@ use crate::acquisition::Acquisition;
 use crate::ascent::ascend;
 use crate::design;
 use crate::known::Known;
+use crate::repeat;
 use crate::space::{Codec, Column, Point};
 
 /// Points that are refined.
-const STARTS: usize = 4;
+const STARTS: usize = 8;
 /// Steps of one refinement.
-const STEPS: usize = 30;
+const STEPS: usize = 50;
 /// Evaluated points around which candidates are drawn.
 const CENTRES: usize = 4;
 /// Moves between neighbours in discrete columns.
@@ -53,7 +54,17 @@ pub fn propose(
             best = Some((score, point));
         }
     }
-    best.map(|(_, point)| point)
+    let (_, new) = best?;
+    let known: Vec<Point> = acquisition
+        .best
+        .iter()
+        .filter(|p| codec.snap(p) == **p && codec.satisfied(p) && !known.is_pending(p))
+        .cloned()
+        .collect();
+    Some(match repeat::again(&acquisition.objective, &known, &new) {
+        Some(i) => known[i].clone(),
+        None => new,
+    })
 }
 
 /// Candidates that may be proposed.

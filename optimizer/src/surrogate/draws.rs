@@ -53,19 +53,8 @@ impl Draws {
         let all = points.len();
         let table = Table::new(&points, kernel.columns());
 
-        // the posterior at the drawn points
-        let mut prior = Mat::<f64>::zeros(all, m);
-        let mut means = vec![0.0; m];
-        for (j, i) in drawn.iter().enumerate() {
-            let column = prior.col_as_slice_mut(j);
-            kernel.covariances(&points[*i], &table, column);
-            means[j] = gp.solved().mean + dot(&column[..n], &gp.solved().alpha);
-        }
-        let mut explained = prior.subrows(0, n).to_owned();
-        solve_lower_triangular_in_place(gp.solved().factor.L(), explained.as_mut(), Par::Seq);
-        let mut posterior = Mat::from_fn(m, m, |i, j| {
-            prior[(drawn[i], j)] - dot(explained.col_as_slice(i), explained.col_as_slice(j))
-        });
+        let at: Vec<Point> = drawn.iter().map(|i| points[*i].clone()).collect();
+        let (means, mut posterior) = gp.joint(&at);
         for j in 0..m {
             posterior[(j, j)] += JITTER * variance;
         }
@@ -162,6 +151,6 @@ pub struct At {
 fn normals(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
     design::sobol(index, dimensions, seed)
         .into_iter()
-        .map(|u| -std::f64::consts::SQRT_2 * puruspe::inverfc(2.0 * u.clamp(1e-7, 1.0 - 1e-7)))
+        .map(|u| design::normal_quantile(u.clamp(1e-7, 1.0 - 1e-7)))
         .collect()
 }

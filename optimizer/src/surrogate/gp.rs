@@ -192,6 +192,27 @@ impl Gp {
             .collect()
     }
 
+    /// The joint posterior at `xs`: means, and the covariance of each two.
+    pub fn joint(&self, xs: &[Point]) -> (Vec<f64>, Mat<f64>) {
+        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        for (j, x) in xs.iter().enumerate() {
+            self.kernel.covariances(x, &self.table, k.col_as_slice_mut(j));
+        }
+        let means =
+            (0..xs.len()).map(|j| self.solved.mean + dot(k.col_as_slice(j), &self.solved.alpha)).collect();
+        self.solved.factor.L().solve_lower_triangular_in_place(k.as_mut());
+        let own = Table::new(xs, self.kernel.columns());
+        let mut covariance = Mat::<f64>::zeros(xs.len(), xs.len());
+        for (j, x) in xs.iter().enumerate() {
+            let column = covariance.col_as_slice_mut(j);
+            self.kernel.covariances(x, &own, column);
+            for (i, entry) in column.iter_mut().enumerate() {
+                *entry -= dot(k.col_as_slice(i), k.col_as_slice(j));
+            }
+        }
+        (means, covariance)
+    }
+
     /// The posterior at `x`, and the gradients of its mean and variance by position (0 in nominal columns).
     pub fn predict_with_gradient(&self, x: &[f64]) -> (Posterior, Vec<f64>, Vec<f64>) {
         let k = self.covariances(x);
