@@ -140,3 +140,20 @@ async fn a_recorded_cloud_can_be_simulated() {
     let (text, good) = rig.autoopt(&["simulate", "record", "lab"]).await;
     assert!(!good && text.contains("once that has ended"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_and_application_are_created_and_deleted_by_hand() {
+    let rig = Rig::new().await;
+    for (what, servers) in [("load", 4), ("app", 6)] {
+        let (text, good) = rig.autoopt(&[what, "create", "examples/nova-weights.toml"]).await;
+        assert!(good && text.contains("server cpu\n"), "{text}");
+        let (text, _) = rig.autoopt(&[what, "status", "examples/nova-weights.toml"]).await;
+        assert_eq!(text.matches(" ACTIVE ").count(), servers, "{text}");
+    }
+    assert_eq!(rig.simulator.with(|cloud| cloud.servers.len()), 10);
+    for what in ["load", "app"] {
+        let (text, good) = rig.autoopt(&[what, "delete", "examples/nova-weights.toml"]).await;
+        assert!(good && text.ends_with("no servers\n"), "{text}");
+    }
+    assert_eq!(rig.simulator.with(|cloud| (cloud.servers.len(), cloud.ports.len())), (0, 0));
+}

@@ -73,6 +73,18 @@ impl Client {
         self.get(&["v1", "trials", id], &[]).await
     }
 
+    /// Raw output that an attempt of a step left.
+    pub(crate) async fn artifact(
+        &self,
+        epoch: &str,
+        step: u32,
+        attempt: u32,
+        name: &str,
+    ) -> Result<Vec<u8>, Fault> {
+        let (step, attempt) = (step.to_string(), attempt.to_string());
+        self.bytes(&["v1", "epochs", epoch, "artifacts", &step, &attempt, name]).await
+    }
+
     pub(crate) async fn cancel_trial(&self, id: &str) -> Result<Json, Fault> {
         self.post(&["v1", "trials", id, "cancel"], NOTHING).await
     }

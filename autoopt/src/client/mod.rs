@@ -84,6 +84,13 @@ impl Client {
         self.read(self.checked(request).await?).await
     }
 
+    /// Gets what is there as it is.
+    async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>, Fault> {
+        let request = self.request(Method::GET, path, &[]).timeout(ANSWER_WITHIN);
+        let content = self.checked(request).await?.bytes().await.map_err(|e| self.broken_off(e))?;
+        Ok(content.into())
+    }
+
     /// The same; an answer of 503 is read as well, as `/health` gives one.
     async fn get_even_if_unwell<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Fault> {
         let request = self.request(Method::GET, path, &[]).timeout(ANSWER_WITHIN);

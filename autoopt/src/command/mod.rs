@@ -13,6 +13,7 @@ mod list;
 mod preflight;
 mod run;
 mod schema;
+mod servers;
 mod simulate;
 mod status;
 mod submit;
@@ -21,6 +22,7 @@ mod validate;
 mod watch;
 
 use autoopt_coordinator::machine::Phase;
+use autoopt_epoch::message::Stage;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -63,6 +65,12 @@ enum Command {
     Validate(validate::Validate),
     Schema(schema::Schema),
     Preflight(preflight::Preflight),
+    /// An experiment's background load on OpenStack, by hand
+    #[command(subcommand)]
+    Load(servers::Servers),
+    /// An experiment's application on OpenStack, by hand
+    #[command(subcommand)]
+    App(servers::Servers),
     Knobs(knobs::Knobs),
     #[command(subcommand)]
     Simulate(simulate::Simulate),
@@ -125,6 +133,8 @@ impl Autoopt {
             Command::Init(init) => init.run(json),
             Command::Validate(validate) => validate.run(json),
             Command::Schema(schema) => schema.run(),
+            Command::Load(servers) => servers.run(Stage::Load, json).await,
+            Command::App(servers) => servers.run(Stage::Bench, json).await,
             Command::Preflight(preflight) => preflight.run(json).await,
             Command::Knobs(knobs) => knobs.run(json).await,
             Command::Simulate(simulate) => simulate.run().await,

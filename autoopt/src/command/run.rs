@@ -4,7 +4,7 @@ mod services;
 mod simulated;
 mod summary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use autoopt_coordinator::engine::Handle;
@@ -61,13 +61,7 @@ impl Run {
         let mut spec = validate::load(&self.file)?;
         spec.budget.trials = self.trials.unwrap_or(spec.budget.trials);
         spec.seed = self.seed.unwrap_or(spec.seed);
-        let beside = self.file.with_extension("commands.toml");
-        let mut commands = match self.commands.or_else(|| beside.exists().then_some(beside)) {
-            Some(file) => {
-                Commands::load(&file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e))?
-            }
-            None => Commands::default(),
-        };
+        let mut commands = commands(self.commands, &self.file)?;
         // a simulated run is another one than the run on the cloud itself
         let folder =
             if self.simulate.is_some() { format!("{}-simulated", spec.name) } else { spec.name.clone() };
@@ -150,6 +144,15 @@ impl Run {
         }
         Err(Fault::new(Kind::NoResult, format!("`{}` ended without a usable result", summary.view.name))
             .next("see the reasons above; `autoopt validate` checks the file, not the programs"))
+    }
+}
+
+/// The commands of a file, or of the one beside the experiment's, or none.
+pub(super) fn commands(named: Option<PathBuf>, experiment: &Path) -> Result<Commands, Fault> {
+    let beside = experiment.with_extension("commands.toml");
+    match named.or_else(|| beside.exists().then_some(beside)) {
+        Some(file) => Commands::load(&file).map_err(|e| Fault::new(Kind::Input, "the commands").because(e)),
+        None => Ok(Commands::default()),
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::deploy::Deployed;
 use super::spec::Owner;
 use crate::template::{Gathered, gather};
-use crate::{Cloud, NewStack, Stack};
+use crate::{Cloud, NewStack, Stack, StackEvent};
 
 const POLL: Duration = Duration::from_secs(1);
 /// A stack that is still there after this long is not being deleted.
@@ -131,12 +131,19 @@ async fn created(
     context: &Context,
 ) -> Result<Stack, Failure> {
     let deadline = cloud.now() + workload.build_timeout.0;
+    let mut told = 0;
     loop {
         let stack = cloud.stack(name).await?.ok_or_else(|| {
             Failure::new(FailureKind::Transient, format!("stack `{name}` was deleted while it was created"))
         })?;
         let said = stack.reason.clone().unwrap_or_default();
-        context.note.send_replace(format!("stack {}", stack.status));
+        let events = cloud.stack_events(&stack).await?;
+        let note = match events.get(told..) {
+            None | Some([]) => format!("stack {}", stack.status),
+            Some(new) => new.iter().map(told_of).collect::<Vec<_>>().join("; "),
+        };
+        told = events.len();
+        context.note.send_replace(note);
         match stack.status.as_str() {
             "CREATE_COMPLETE" => return Ok(stack),
             "CREATE_IN_PROGRESS" if cloud.now() < deadline => cloud.wait(POLL).await,
@@ -154,6 +161,12 @@ async fn created(
             }
         }
     }
+}
+
+fn told_of(event: &StackEvent) -> String {
+    let why = event.resource_status_reason.as_deref().filter(|_| event.resource_status.ends_with("FAILED"));
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("{} {}{why}", event.resource_name, event.resource_status)
 }
 
 /// Deletes the owner's stacks and waits until they are gone; one whose deletion failed is deleted once more. Returns the ids

@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::validate;
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::show::{Tone, plain, say, say_json};
 
 /// Check whether an experiment could begin: its stages' settings, and on OpenStack the cloud itself
@@ -111,13 +111,7 @@ impl Findings {
 impl Preflight {
     pub(crate) async fn run(self, json: bool) -> Result<(), Fault> {
         let spec = validate::load(&self.file)?;
-        let beside = self.file.with_extension("commands.toml");
-        let commands = match self.config.or_else(|| beside.exists().then_some(beside)) {
-            Some(file) => {
-                Commands::load(&file).map_err(|e| Fault::new(Kind::Input, "the configuration").because(e))?
-            }
-            None => Commands::default(),
-        };
+        let commands = super::run::commands(self.config, &self.file)?;
         let mut findings = Vec::new();
         for cluster in &spec.clusters {
             let mut found = Findings { cluster: cluster.clone(), all: Vec::new() };
@@ -159,18 +153,19 @@ fn stages(found: &mut Findings, spec: &ExperimentSpec, commands: &Commands) {
     }
 }
 
-/// What a worker would be handed for the baseline, or for a trial with the defaults.
-fn order(spec: &ExperimentSpec, cluster: &str, stage: Stage, action: Action) -> Epoch {
-    let id = ExperimentId::fresh();
+/// What a worker would be handed for the baseline, or for a trial with the defaults. Servers of such orders are found again by the
+/// experiment's name.
+pub(super) fn order(spec: &ExperimentSpec, cluster: &str, stage: Stage, action: Action) -> Epoch {
+    let id = ExperimentId::derived(Uuid::nil(), &spec.name);
     let backend = spec.stage(stage).clone();
-    let trial = TrialId::derived(Uuid::nil(), "preflight");
+    let trial = TrialId::derived(id.0, "by hand");
     Epoch {
         experiment: spec.name.clone(),
         experiment_id: id,
         trial,
         number: 0,
         kind: TrialKind::Baseline,
-        epoch: EpochId::derived(Uuid::nil(), "preflight"),
+        epoch: EpochId::derived(trial.0, "by hand"),
         cluster: cluster.to_owned(),
         step: 0,
         stage,

@@ -1,5 +1,6 @@
 //! `autoopt trial`.
 
+mod remeasure;
 mod show;
 mod submit;
 mod which;
@@ -21,6 +22,7 @@ pub(crate) enum Trial {
         /// Its id, or EXPERIMENT#NUMBER
         trial: Which,
     },
+    Remeasure(remeasure::Remeasure),
     /// Give a trial up; what it has changed is undone
     #[command(after_help = "Examples:\n  autoopt trial cancel mariadb-oltp#7\n")]
     Cancel {
@@ -32,6 +34,7 @@ pub(crate) enum Trial {
 impl Trial {
     pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
         match self {
+            Self::Remeasure(remeasure) => remeasure.run(client, json).await,
             Self::Submit(submit) => submit.run(client, json).await,
             Self::Show { trial } => {
                 let detail = client.trial(&trial.id(client).await?).await?;
