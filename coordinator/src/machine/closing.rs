@@ -108,6 +108,17 @@ impl Turn<'_> {
         self.wait(id, epoch.trial);
     }
 
+    /// A person gives a cluster up that cannot be left as the experiment says, for example because its host is gone.
+    pub(super) fn give_up_closing(&mut self, trial: &Trial) {
+        let (id, Some(cluster)) = (trial.experiment, &trial.cluster) else { return };
+        let reason = format!("given up by a person: `{cluster}` was not left as the experiment says");
+        if let TrialState::Running { epoch } = trial.state {
+            self.abandon_closing(id, epoch, &reason);
+        }
+        self.end_trial(id, trial.id, Outcome::Abandoned, Some(reason), None);
+        self.site_closed(id, cluster);
+    }
+
     fn site_closed(&mut self, id: ExperimentId, cluster: &str) {
         if let Some(site) = self.site_mut(id, cluster) {
             site.closed = true;

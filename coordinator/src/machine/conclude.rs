@@ -143,7 +143,7 @@ impl Turn<'_> {
         let best = if leads && trial.kind != TrialKind::Baseline { ", the best so far" } else { "" };
         let because = reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
         let message = match (trial.kind, &trial.cluster) {
-            (TrialKind::Closing, Some(cluster)) => {
+            (TrialKind::Closing, Some(cluster)) if outcome == Outcome::Measured => {
                 format!("`{cluster}` has been left as the experiment says")
             }
             _ => format!("{} ended {outcome}{value}{best}{because}", title(trial.kind, trial.number)),
@@ -203,9 +203,7 @@ impl Turn<'_> {
             return self.reject(format!("no open trial has the id {id}; it may have ended already"));
         };
         if trial.kind == TrialKind::Closing {
-            return self.reject(
-                "a closing cannot be cancelled: its cluster would not be left as the experiment says",
-            );
+            return self.give_up_closing(&trial);
         }
         let reason = "cancelled by a person";
         match trial.state {

@@ -121,7 +121,7 @@ pub struct Site {
     pub baseline_ended: bool,
     /// Something was begun there, so it has to be closed.
     pub touched: bool,
-    /// It has been left as the experiment says.
+    /// It has been left as the experiment says, or a person has given it up.
     pub closed: bool,
     /// Stages that may have left something in force, for the closing to undo.
     #[serde(default)]

@@ -197,6 +197,16 @@ impl Turn<'_> {
         }
     }
 
+    /// Ends the epoch of a closing as it is; its trial waits again.
+    pub(super) fn abandon_closing(&mut self, experiment: ExperimentId, id: EpochId, reason: &str) {
+        let Some(epoch) = self.open_epoch(experiment, id).cloned() else { return };
+        if !matches!(epoch.progress, Progress::BackingOff { .. }) {
+            self.supersede(&epoch, reason);
+        }
+        let verdict = Verdict { outcome: Outcome::Abandoned, reason: Some(reason.to_owned()) };
+        self.unwind(experiment, id, verdict);
+    }
+
     /// Records that the current attempt no longer counts, and tells its worker.
     fn supersede(&mut self, epoch: &Epoch, reason: &str) {
         let Some(step) = epoch.step() else { return };

@@ -257,6 +257,38 @@ fn closing_goes_on_until_the_cluster_is_as_it_was_found() {
 }
 
 #[test]
+fn a_person_may_give_up_a_cluster_that_cannot_be_left_as_it_was_found() {
+    // before its worker has taken it, and between two tries
+    for tried in [false, true] {
+        let mut lab = Lab::with(&spec("e", &["c", "d"], json!({"budget": {"trials": 1}})));
+        lab.trial("e", 20);
+        let mut closing = None;
+        while closing.is_none() || lab.experiment().phase != Phase::Closing || !lab.orders.is_empty() {
+            if lab.orders.is_empty() {
+                assert!(lab.next());
+                continue;
+            }
+            let order = lab.orders.remove(0);
+            if order.kind == TrialKind::Closing && order.cluster == "c" {
+                closing = Some(order.trial);
+                if tried {
+                    lab.fail(&order, FailureKind::Broken);
+                }
+            } else {
+                lab.report(&order, done(&order, lab.now));
+            }
+        }
+        let refused = lab.give(Input::CancelTrial { trial: closing.unwrap() });
+        assert_eq!(refused, None);
+        assert_eq!(lab.experiment().phase, Phase::Ended, "nothing else was to be done");
+        assert_eq!(lab.cancels.len(), usize::from(!tried), "a worker that has it stops");
+        assert!(lab.outcomes(TrialKind::Closing).contains(&Outcome::Abandoned));
+        let told = lab.log.iter().any(|e| e.message.contains("`c` was not left as the experiment says"));
+        assert!(told, "{:?}", lab.log.last());
+    }
+}
+
+#[test]
 fn the_best_values_are_left_unless_they_do_not_work_any_more() {
     for works in [true, false] {
         let more = json!({"budget": {"trials": 1}, "at_end": "best"});
