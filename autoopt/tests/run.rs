@@ -67,6 +67,38 @@ fn a_simulated_cloud_is_tuned_and_the_same_run_gives_the_same() {
 }
 
 #[test]
+fn a_cloud_that_fails_now_and_then_is_tuned_all_the_same() {
+    const FAULTS: &str = "[faults]
+        unavailable = { share = 0.02 }
+        too-many-requests = { next = 2 }
+        expired-token = { share = 0.01 }
+        failed-build = { share = 0.02 }
+        slow-build = { share = 0.02 }
+        truncated-console = { share = 0.01 }
+        corrupt-console = { share = 0.01 }
+        leaked-port = { share = 0.05 }
+        leaked-allocation = { share = 0.05 }
+    ";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cloud, file) = (folder.path().join("cloud.toml"), folder.path().join("nova-weights.toml"));
+    let described = Command::new(env!("CARGO_BIN_EXE_autoopt")).args(["simulate", "init"]).output();
+    let described = printed(&described.expect("it starts")).replacen("[faults]\n", FAULTS, 1);
+    std::fs::write(&cloud, described).expect("a file");
+    let spec = std::fs::read_to_string(example("nova-weights.toml")).expect("the example");
+    std::fs::write(&file, spec + "\n[retry]\nbreaker_pause = \"1s\"\n").expect("a file");
+    let mut command = run(&file, &folder.path().join("state"));
+    command.arg("--commands").arg(example("nova-weights.commands.toml"));
+    let output = command.arg(format!("--simulate={}", cloud.display())).args(["--trials", "3"]).output();
+    let output = output.expect("it starts");
+    let text = printed(&output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        text.contains("3 trials (3 measured)") && text.contains(" failed as invalid: result `"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_experiment_that_was_killed_goes_on_where_it_stopped() {
     let state = tempfile::tempdir().expect("a folder");
     let file = example("noop.toml");

@@ -104,6 +104,13 @@ impl<'a> Call<'a> {
     }
 }
 
+/// After the attempt of this number, from 1.
+pub(crate) fn pause(attempt: u32) -> Duration {
+    let doubled = PAUSE * 2_u32.saturating_pow(attempt - 1).min(1 << 10);
+    // spread, so that workers that failed together do not come back together
+    doubled.mul_f64(rand::random_range(0.5..1.0)).min(LONGEST_PAUSE)
+}
+
 impl Cloud {
     /// Makes a call; if it can be repeated, again after faults that pass.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Value, Error> {
@@ -116,9 +123,7 @@ impl Cloud {
             if !(call.repeatable && error.kind.passes()) || attempt >= self.attempts() {
                 return Err(error);
             }
-            let doubled = PAUSE * 2_u32.saturating_pow(attempt - 1).min(1 << 10);
-            // spread, so that workers that failed together do not come back together
-            let pause = doubled.mul_f64(rand::random_range(0.5..1.0)).max(asked).min(LONGEST_PAUSE);
+            let pause = pause(attempt).max(asked).min(LONGEST_PAUSE);
             tracing::debug!(%error, ?pause, "a call is repeated");
             self.wait(pause).await;
             attempt += 1;

@@ -9,6 +9,7 @@ use autoopt_epoch::command::Cluster;
 use osauth::{CloudConfig, Session};
 use tokio::sync::RwLock;
 
+use crate::call::pause;
 use crate::error::{Error, ErrorKind};
 use crate::wait::Clock;
 
@@ -83,9 +84,22 @@ impl Cloud {
 }
 
 async fn open(name: &str, cluster: &Cluster) -> Result<Session, Error> {
+    let mut attempt = 1;
+    loop {
+        match log_in(name, cluster).await {
+            Err(error) if error.kind.passes() && attempt < cluster.attempts => {
+                tracing::debug!(%error, "the login is repeated");
+                tokio::time::sleep(pause(attempt)).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn log_in(name: &str, cluster: &Cluster) -> Result<Session, Error> {
     let place = format!("[openstack.cluster.{name}]");
-    let wrong = |message: String| Error::new(ErrorKind::Config, place.clone(), message);
-    let config = credentials(cluster).map_err(wrong)?;
+    let config = credentials(cluster).map_err(|message| Error::new(ErrorKind::Config, place, message))?;
     let opened = tokio::time::timeout(cluster.timeout.0, config.create_session()).await;
     let call = || format!("logging in to {name}");
     match opened {
@@ -101,6 +115,8 @@ async fn open(name: &str, cluster: &Cluster) -> Result<Session, Error> {
 pub(crate) fn kind_of(error: &osauth::Error) -> ErrorKind {
     use osauth::ErrorKind as Theirs;
     match error.kind() {
+        // which status it was, only its text tells
+        Theirs::InvalidInput if error.to_string().contains("Too Many Requests") => ErrorKind::Busy,
         Theirs::AuthenticationFailed => ErrorKind::Unauthorized,
         Theirs::AccessDenied => ErrorKind::Forbidden,
         Theirs::ResourceNotFound | Theirs::EndpointNotFound => ErrorKind::NotFound,
