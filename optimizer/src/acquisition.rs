@@ -55,8 +55,6 @@ pub struct Acquisition {
     pub draws: Draws,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
-    /// The best points that were measured, best first.
-    pub best: Vec<Point>,
 }
 
 impl Acquisition {
@@ -198,8 +196,7 @@ mod tests {
         let feasibility = Gp::new(&columns, &hyper, &Data { points, values: labels, repeats }).unwrap();
         for feasibility in [None, Some(feasibility)] {
             let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-            let acquisition =
-                Acquisition { objective: objective.clone(), draws, feasibility, best: Vec::new() };
+            let acquisition = Acquisition { objective: objective.clone(), draws, feasibility };
             for x in [[0.31, 0.77], [0.62, 0.35]] {
                 let (score, gradient) = acquisition.score_with_gradient(&x);
                 assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

@@ -11,7 +11,6 @@ pub mod design;
 pub mod known;
 pub mod model;
 pub mod propose;
-pub mod repeat;
 pub mod service;
 pub mod settings;
 pub mod space;

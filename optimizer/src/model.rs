@@ -41,12 +41,13 @@ pub fn acquisition(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Acq
         .map(|i| (objective.mean_at(&data.points[i]), i))
         .collect();
     baseline.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // the same point again has the same mean
+    baseline.dedup_by(|a, b| data.points[a.1] == data.points[b.1]);
     baseline.truncate(BASELINE);
     let baseline: Vec<usize> = baseline.into_iter().map(|(_, i)| i).collect();
     let pending = &known.pending[..known.pending.len().min(MOST_PENDING)];
     let draws = Draws::new(&objective, &baseline, pending, DRAWS, seed)?;
-    let best = baseline.iter().map(|i: &usize| data.points[*i].clone()).collect();
-    Ok(Some(Acquisition { objective, draws, best, feasibility: feasibility(columns, known)? }))
+    Ok(Some(Acquisition { objective, draws, feasibility: feasibility(columns, known)? }))
 }
 
 /// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged; none
@@ -66,25 +67,18 @@ pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Vec<Gp>, GpEr
         .collect()
 }
 
-/// Every point that has a value once, with the mean of its values; and whether it worked every time.
+/// Every value with its point, and whether it worked. A point that was measured more than once is there as often: how far
+/// its values lie apart tells the noise.
 fn observations(known: &Known) -> (Data, Vec<bool>) {
     let mut data = Data::default();
     let mut feasible = Vec::new();
     for seen in &known.seen {
-        let Some(value) = seen.value else { continue };
-        if let (Some(last), Some(mean), Some(repeats), Some(works)) =
-            (data.points.last(), data.values.last_mut(), data.repeats.last_mut(), feasible.last_mut())
-            && *last == seen.point
-        {
-            *repeats += seen.repeats;
-            *mean += (value - *mean) * (seen.repeats / *repeats);
-            *works &= seen.feasible;
-            continue;
+        if let Some(value) = seen.value {
+            data.points.push(seen.point.clone());
+            data.values.push(value);
+            data.repeats.push(seen.repeats);
+            feasible.push(seen.feasible);
         }
-        data.points.push(seen.point.clone());
-        data.values.push(value);
-        data.repeats.push(seen.repeats);
-        feasible.push(seen.feasible);
     }
     let kept = spread(&data.values, MOST);
     (select(&data, &kept), kept.iter().map(|i| feasible[*i]).collect())

@@ -7,7 +7,6 @@ use crate::acquisition::Acquisition;
 use crate::ascent::ascend;
 use crate::design;
 use crate::known::Known;
-use crate::repeat;
 use crate::space::{Codec, Column, Point};
 
 /// Points that are refined.
@@ -54,17 +53,7 @@ pub fn propose(
             best = Some((score, point));
         }
     }
-    let (_, new) = best?;
-    let known: Vec<Point> = acquisition
-        .best
-        .iter()
-        .filter(|p| codec.snap(p) == **p && codec.satisfied(p) && !known.is_pending(p))
-        .cloned()
-        .collect();
-    Some(match repeat::again(&acquisition.objective, &known, &new) {
-        Some(i) => known[i].clone(),
-        None => new,
-    })
+    best.map(|(_, point)| point)
 }
 
 /// Candidates that may be proposed.

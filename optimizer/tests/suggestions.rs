@@ -115,7 +115,7 @@ fn any_outcomes_are_lived_with() {
 }
 
 #[test]
-fn a_point_with_different_values_is_one_with_their_mean() {
+fn one_lucky_value_of_several_does_not_decide() {
     let space = plane();
     let mut results = evaluated(&space, &[], 10, |_, p| Some(bowl(p)));
     for value in [-50.0, 60.0, 20.0] {
@@ -127,6 +127,18 @@ fn a_point_with_different_values_is_one_with_their_mean() {
     assert_eq!(checked(&ask).origin, Origin::Model);
     let best = recommend(&ask).unwrap();
     assert_ne!(best, ask.results[0].parameters, "one lucky value of four");
+}
+
+#[test]
+fn nothing_is_bought_twice() {
+    let space = mixed();
+    let mut results = evaluated(&space, &[], 12, |_, p| Some(bowl(p)));
+    for _ in 0..25 {
+        let parameters = checked(&ask(&space, &[], &results)).parameters;
+        let answer = result(&parameters, Some(bowl(&parameters)));
+        assert!(!results.contains(&answer), "{answer}");
+        results.push(answer);
+    }
 }
 
 #[test]
