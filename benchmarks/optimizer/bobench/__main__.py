@@ -1,4 +1,4 @@
-"""python -m bobench {list, run, report, timing, store, check, serve}: see README.md."""
+"""python -m bobench {list, run, report, paired, timing, store, check, serve}: see README.md."""
 
 from __future__ import annotations
 
@@ -214,6 +214,14 @@ def cmd_report(args):
     report.timing()
 
 
+def cmd_paired(args):
+    from . import report
+
+    records = runner.read_results()
+    for setting in args.settings.split(","):
+        report.paired(records, args.contender, setting, ["dev"], numbers(args.n))
+
+
 def cmd_store(_):
     from . import stored
 
@@ -262,6 +270,11 @@ def main():
     p.add_argument("--together", action="store_true")
     p.add_argument("--detail", action="store_true")
     p.set_defaults(f=cmd_report)
+    p = sub.add_parser("paired", help="one contender beside each other on the runs that both have")
+    p.add_argument("contender")
+    p.add_argument("--settings", default="seq,par4,fail")
+    p.add_argument("--n", default="25,50,100,150")
+    p.set_defaults(f=cmd_paired)
     sub.add_parser("store", help="fold results/ into stored.csv").set_defaults(f=cmd_store)
     p = sub.add_parser("check")
     p.add_argument("command", help="command line of the program")

@@ -119,6 +119,37 @@ def headline(records, setting, sets, checkpoints, metric, contenders=None, probl
         out(f"| {c} | {runs[c]} | {a} | {b} | {'' if cpu is None else f'{cpu:.3f}'} |")
 
 
+def paired(records, ours, setting, sets, checkpoints, clip=2.0, out=print):
+    """Ours beside each other contender on the runs (problem and seed) that both have."""
+    rows = []
+    for other in sorted({r["contender"] for r in records.values()} - {ours, "random", "sobol", "lhs"}):
+        cells = []
+        for n in checkpoints:
+            t = Table(records, setting, sets, n)
+            pairs = []
+            for (c, problem, s, seed), r in records.items():
+                mine = records.get((ours, problem, setting, seed))
+                if c != other or s != setting or mine is None or r["set"] not in sets:
+                    continue
+                a, b = regret_at(mine, n, "rec"), regret_at(r, n, "rec")
+                if a is not None and b is not None:
+                    ref = float(np.median(t.vals[problem]["random"]))
+                    pairs.append((min(a / ref, clip), min(b / ref, clip)))
+            if len(pairs) < 10:
+                cells.append("")
+                continue
+            x = np.array(pairs)
+            d = x[:, 0] - x[:, 1]
+            cells.append(f"{x[:, 0].mean():.2f} / {x[:, 1].mean():.2f} ± {d.std() / len(d) ** 0.5:.2f} ({len(d)})")
+        if any(cells):
+            rows.append(f"| {other} | " + " | ".join(cells) + " |")
+    if rows:
+        out(f"\n## {setting}: {ours} / other ± standard error of the difference (runs that both have)\n")
+        out("| contender | " + " | ".join(f"nreg@{n}" for n in checkpoints) + " |")
+        out("|---|" + "---:|" * len(checkpoints))
+        out("\n".join(rows))
+
+
 def detail(records, setting, sets, n, metric, contenders=None, problems=None, out=print):
     t = Table(records, setting, sets, n, metric, contenders, problems)
     if not t.vals:
