@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::bus::amqp::{self, AmqpSettings};
 use crate::bus::{Bus, BusError};
@@ -83,10 +83,10 @@ fn load_from<T: DeserializeOwned>(
             })
         })
         .collect();
+    // not parsed here: each setting reads its own type from the text, and a name such as `007` stays what it is
     let environment = ::config::Environment::with_prefix(PREFIX)
         .prefix_separator("_")
         .separator("__")
-        .try_parsing(true)
         .source(Some(settings));
     builder
         .add_source(environment)
@@ -106,6 +106,22 @@ fn with_hint(message: &str) -> String {
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or_else(|| message.into(), |(_, key)| format!("{message}; did you mean `{key}`?"))
+}
+
+/// Reads a list of words; in the environment, which knows only texts, they are separated by commas.
+pub fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a list of words")]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::List(words) => words,
+        Given::Text(text) => {
+            text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        }
+    })
 }
 
 /// What a file with a secret holds, without the white space around it.
@@ -205,6 +221,9 @@ mod tests {
     struct Apply {
         prefetch: u16,
         group: String,
+        #[serde(deserialize_with = "words")]
+        clusters: Vec<String>,
+        strict: bool,
     }
 
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
@@ -230,6 +249,23 @@ mod tests {
         .unwrap();
         assert_eq!((settings.apply.prefetch, settings.apply.group.as_str()), (7, "a"));
         assert_eq!(settings.bus.lost_after, Period::seconds(5));
+    }
+
+    #[test]
+    fn lists_and_names_that_look_like_numbers_come_from_the_environment_too() {
+        let file = "[apply]\ngroup = 'a'\nclusters = ['one', 'two']\n";
+        assert_eq!(read(file, &[]).unwrap().apply.clusters, ["one", "two"]);
+        let given = [
+            ("AUTOOPT_APPLY__GROUP", "007"),
+            ("AUTOOPT_APPLY__CLUSTERS", "lab-1, 1e5,"),
+            ("AUTOOPT_APPLY__STRICT", "true"),
+        ];
+        let apply = read(file, &given).unwrap().apply;
+        assert_eq!((apply.group.as_str(), apply.strict), ("007", true));
+        assert_eq!(apply.clusters, ["lab-1", "1e5"]);
+        assert_eq!(read(file, &[("AUTOOPT_APPLY__CLUSTERS", "")]).unwrap().apply.clusters, [""; 0]);
+        let message = read("[apply]\nclusters = 3\n", &[]).unwrap_err().to_string();
+        assert!(message.contains("list of words"), "{message}");
     }
 
     #[test]

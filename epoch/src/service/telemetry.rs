@@ -1,5 +1,7 @@
 //! Logging to standard error, for people or as JSON.
 
+use std::io::IsTerminal;
+
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +51,10 @@ pub fn init(settings: &LogSettings) -> Result<(), BadFilter> {
         .unwrap_or_else(|| settings.filter.clone());
     let parsed =
         EnvFilter::try_new(&filter).map_err(|error| BadFilter { filter, reason: error.to_string() })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(parsed).with_ansi(colours).with_writer(std::io::stderr);
     // an error means that logging is set up already, as in tests
     let _ = match settings.format {
         LogFormat::Text => lines.try_init(),

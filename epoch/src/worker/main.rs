@@ -34,6 +34,7 @@ struct Section {
     /// If absent, the host's name.
     name: Option<String>,
     group: String,
+    #[serde(deserialize_with = "config::words")]
     clusters: Vec<String>,
     /// If absent, systemd's, else `autoopt-state`.
     state_dir: Option<PathBuf>,
