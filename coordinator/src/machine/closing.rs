@@ -87,6 +87,10 @@ impl Turn<'_> {
             self.end_trial(id, epoch.trial, Outcome::Measured, None, None);
             return self.site_closed(id, cluster);
         }
+        if self.trial(id, epoch.trial).is_none() {
+            // given up
+            return;
+        }
         let at = self.at;
         let captured =
             self.experiment(id).and_then(|e| e.sites.get(cluster)).and_then(|s| s.captured.clone());
@@ -112,10 +116,10 @@ impl Turn<'_> {
     pub(super) fn give_up_closing(&mut self, trial: &Trial) {
         let (id, Some(cluster)) = (trial.experiment, &trial.cluster) else { return };
         let reason = format!("given up by a person: `{cluster}` was not left as the experiment says");
+        self.end_trial(id, trial.id, Outcome::Abandoned, Some(reason.clone()), None);
         if let TrialState::Running { epoch } = trial.state {
             self.abandon_closing(id, epoch, &reason);
         }
-        self.end_trial(id, trial.id, Outcome::Abandoned, Some(reason), None);
         self.site_closed(id, cluster);
     }
 

@@ -197,7 +197,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the epoch of a closing as it is; its trial waits again.
+    /// Ends the epoch of a closing as it is.
     pub(super) fn abandon_closing(&mut self, experiment: ExperimentId, id: EpochId, reason: &str) {
         let Some(epoch) = self.open_epoch(experiment, id).cloned() else { return };
         if !matches!(epoch.progress, Progress::BackingOff { .. }) {

@@ -285,6 +285,8 @@ fn a_person_may_give_up_a_cluster_that_cannot_be_left_as_it_was_found() {
         assert!(lab.outcomes(TrialKind::Closing).contains(&Outcome::Abandoned));
         let told = lab.log.iter().any(|e| e.message.contains("`c` was not left as the experiment says"));
         assert!(told, "{:?}", lab.log.last());
+        let again = lab.log.iter().filter(|e| e.message.contains("it is tried again")).count();
+        assert_eq!(again, usize::from(tried), "what is given up is not tried again");
     }
 }
 

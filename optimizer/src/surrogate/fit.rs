@@ -85,7 +85,12 @@ struct Objective<'a> {
 /// Where, the cost there, and its gradient.
 type Evaluation = (Vec<f64>, f64, Vec<f64>);
 
-impl Objective<'_> {
+impl<'a> Objective<'a> {
+    fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
+        let scratch = RefCell::new(PairCovariances::default());
+        Self { columns, pairs, data, prior, last: RefCell::new(None), scratch }
+    }
+
     fn evaluate(&self, packed: &[f64]) -> (f64, Vec<f64>) {
         if let Some((at, cost, gradient)) = &*self.last.borrow()
             && at.as_slice() == packed
@@ -197,14 +202,7 @@ pub fn search(
     let n = data.points.len().max(1) as f64;
     let mut best = (starts[0].clone(), f64::NEG_INFINITY);
     for start in starts {
-        let objective = Objective {
-            columns,
-            pairs,
-            data,
-            prior: &prior,
-            last: RefCell::new(None),
-            scratch: RefCell::new(PairCovariances::default()),
-        };
+        let objective = Objective::new(columns, pairs, data, &prior);
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
             best = (unpack(&packed), -cost * n);
@@ -224,14 +222,7 @@ pub fn sample(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Hyper> {
     let prior = Prior::new(columns.len());
-    let objective = Objective {
-        columns,
-        pairs,
-        data,
-        prior: &prior,
-        last: RefCell::new(None),
-        scratch: RefCell::new(PairCovariances::default()),
-    };
+    let objective = Objective::new(columns, pairs, data, &prior);
     let centred =
         |hyper: &Hyper| -> Vec<f64> { pack(hyper).iter().zip(&prior.location).map(|(x, l)| x - l).collect() };
     let at = |x: &[f64]| unpack(&x.iter().zip(&prior.location).map(|(x, l)| x + l).collect::<Vec<_>>());
@@ -332,28 +323,12 @@ mod tests {
         (columns, Data { points, values, repeats })
     }
 
-    fn objective<'a>(
-        columns: &'a [Column],
-        pairs: &'a Pairs,
-        data: &'a Data,
-        prior: &'a Prior,
-    ) -> Objective<'a> {
-        Objective {
-            columns,
-            pairs,
-            data,
-            prior,
-            last: RefCell::new(None),
-            scratch: RefCell::new(PairCovariances::default()),
-        }
-    }
-
     #[test]
     fn gradient_of_the_log_posterior_matches_finite_differences() {
         let (columns, data) = data(17);
         let pairs = Pairs::new(&columns, &data.points);
         let prior = Prior::new(3);
-        let objective = objective(&columns, &pairs, &data, &prior);
+        let objective = Objective::new(&columns, &pairs, &data, &prior);
         let hyper = Hyper {
             log_lengths: vec![-0.5, 0.2, 0.7],
             log_signal: 0.3,
@@ -379,7 +354,7 @@ mod tests {
         let (columns, data) = data(40);
         let start = default_start(3);
         let pairs = Pairs::new(&columns, &data.points);
-        let before = objective(&columns, &pairs, &data, &Prior::new(3)).log_posterior(&start).unwrap().0;
+        let before = Objective::new(&columns, &pairs, &data, &Prior::new(3)).log_posterior(&start).unwrap().0;
         let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
         assert!(density > before + 1.0, "{before} {density}");
         let x: [f64; 3] = [0.31, 0.62, 1.0];
