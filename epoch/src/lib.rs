@@ -1,8 +1,8 @@
 //! What the services of AutoOptCloud agree on, and what they are built from.
 //!
 //! The first half is the **contract**, pure data without I/O: [`space`] and [`formula`] (the language of an
-//! experiment), [`experiment`] (the file a person writes), [`measure`] (raw output to numbers), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go
-//! wrong), [`id`] and [`time`].
+//! experiment), [`experiment`] (the file a person writes), [`measure`] (raw output to numbers), [`statistics`] (what the numbers
+//! show), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go wrong), [`id`] and [`time`].
 //!
 //! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
 //! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), and [`service`]
@@ -19,5 +19,6 @@ pub mod message;
 pub mod problem;
 pub mod service;
 pub mod space;
+pub mod statistics;
 pub mod time;
 pub mod worker;
