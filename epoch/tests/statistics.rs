@@ -80,7 +80,7 @@ fn one(all: Vec<Pair>) -> BTreeMap<String, Pairs> {
 }
 
 fn of(all: Vec<Pair>) -> Claim {
-    claim(Goal::Maximize, 0.95, &one(all)).unwrap()
+    claim(Goal::Maximize, 0.95, &one(all)).expect("two pairs or more")
 }
 
 /// Of `n` simulated experiments the part in which `holds`; and its standard error if the truth were `nominal`.
