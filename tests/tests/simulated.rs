@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::failure::{Failure, FailureKind};
-use autoopt_epoch::message::{Action, Done, Epoch, Stage};
+use autoopt_epoch::message::{Action, Done, Epoch, LeakKind, Stage};
 use autoopt_epoch::worker::Context;
 use autoopt_simulator::faults::{Fault, Trigger};
 use autoopt_simulator::{Config, Simulator};
@@ -155,10 +155,16 @@ async fn what_nova_forgets_is_removed_and_what_is_left_is_told() {
             cloud.create_port(network, "", None, Some(Uuid::from_u128(99)), true).expect("a port");
         });
     };
-    let failure = rig.epoch(21, stranger).await.expect_err("something is left");
-    assert_eq!(failure.kind, FailureKind::Broken);
-    assert!(failure.reason.contains(": port "), "{failure}");
-    assert!(!failure.artifacts.is_empty(), "what was measured is kept");
+    let done = rig.epoch(21, stranger).await.expect("what was measured counts");
+    assert!(done.measurement.is_some());
+    let [leak] = done.leaks.as_slice() else { panic!("{:?}", done.leaks) };
+    assert_eq!(leak.kind, LeakKind::Port);
+    // looked for again: there, and gone
+    let mut look = order(22, Stage::Bench, "servers", json!({}));
+    (look.action, look.leaks) = (Action::Undo, done.leaks.clone());
+    assert_eq!(rig.perform(&look).await.expect("an answer").leaks, done.leaks);
+    rig.simulator.with(|cloud| cloud.ports.clear());
+    assert_eq!(rig.perform(&look).await.expect("an answer").leaks, []);
 }
 
 /// Runs the user data of the cloud's first server, as cloud-init would; its console goes to `console`.

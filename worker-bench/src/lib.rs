@@ -1,5 +1,6 @@
 //! The worker that owns the bench stage: it runs the benchmark and keeps what it printed.
 
+mod before;
 mod command;
 mod inbox;
 mod openstack;

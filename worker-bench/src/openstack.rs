@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autoopt_cloud::Clouds;
-use autoopt_cloud::workload::{Inventory, Owner, Plan, Way};
+use autoopt_cloud::workload::{Owner, Plan, Way, still_there};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Done, Epoch};
@@ -12,6 +12,7 @@ use autoopt_epoch::worker::{Backend, Context};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use crate::before;
 use crate::inbox::Inbox;
 use crate::waiting::{self, Waiting};
 
@@ -45,11 +46,22 @@ impl Servers {
         let waiting = Waiting { poll: plan.poll().0, marker: waiting::marker(given.as_deref())?, inbox };
         let cloud = self.clouds.get(&order.cluster).await?;
         waiting::nothing_left(&cloud, &owner, &order.cluster).await?;
-        let before = Inventory::take(&cloud).await?;
+        let before = before::of(&cloud, order, context).await?;
         let there = plan.deploy(&cloud, &owner, self.clouds.files(), context).await?;
         let mut outputs = waiting.outputs(&cloud, before, &there.servers, given.as_deref(), context).await?;
         outputs.extend(there.stack.map(|stack| ("stack".to_owned(), json!(stack))));
         Ok(Done { outputs, artifacts: waiting.posted(&there.servers), ..Done::default() })
+    }
+
+    async fn undo(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        context.note.send_replace("deleting the servers".into());
+        let cloud = self.clouds.get(&order.cluster).await?;
+        let deleted = self.way.remove(&cloud, &Owner::of(order)).await?;
+        let mut leaks = still_there(&cloud, &order.leaks).await?;
+        if let Some(before) = before::known(order, context) {
+            leaks.extend(before.leaks(&cloud, &deleted).await?);
+        }
+        Ok(Done { leaks, ..Done::default() })
     }
 
     async fn inbox(&self, context: &Context) -> Result<&Arc<Inbox>, Failure> {
@@ -84,11 +96,7 @@ impl Backend for Servers {
         let started = Timestamp::now();
         let done = match order.action {
             Action::Run => self.run(order, context).await?,
-            Action::Undo | Action::Capture => {
-                context.note.send_replace("deleting the servers".into());
-                self.way.remove(&self.clouds.get(&order.cluster).await?, &Owner::of(order)).await?;
-                Done::default()
-            }
+            Action::Undo | Action::Capture => self.undo(order, context).await?,
         };
         Ok(Done { started, ..done })
     }

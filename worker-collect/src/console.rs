@@ -1,6 +1,7 @@
 //! The collect stage on an OpenStack cloud: reads each server's result from its console, then deletes the application and
 //! looks for what it left behind.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use autoopt_cloud::workload::{Inventory, Owner, Way};
@@ -78,24 +79,17 @@ impl Console {
         let deleted = way.remove(&cloud, &owner).await?;
         let before: Inventory = serde_json::from_value(bench.get("before").cloned().unwrap_or_default())
             .map_err(|_| from_bench("outputs.before"))?;
-        let leaks = before.leaks(&cloud, &deleted).await?;
-        if !leaks.is_empty() {
-            // the cluster is paused: what is left takes room from the next application
-            let reason = format!(
-                "since the benchmark began the project has what it did not have before: {}. Delete it, then resume `{}`",
-                leaks.join(", "),
-                order.cluster
-            );
-            return Err(with(broken(reason), &artifacts));
-        }
-        Ok(Done { measurement: Some(measurement), artifacts, ..Done::default() })
+        // this worker may have deleted them and died
+        let known = benched(bench)?.into_iter().map(|server| server.id);
+        let deleted: BTreeSet<String> = deleted.into_iter().chain(known).collect();
+        let leaks = before.leaks(&cloud, &deleted.into_iter().collect::<Vec<_>>()).await?;
+        Ok(Done { measurement: Some(measurement), artifacts, leaks, ..Done::default() })
     }
 }
 
 /// Every server's console, and its results: `NAME` for the server NAME, or `NAME.RESULT` where it printed several.
 async fn read(cloud: &Cloud, order: &Epoch, bench: &Map<String, Value>) -> Result<Vec<Artifact>, Failure> {
-    let servers: Vec<Benched> = serde_json::from_value(bench.get("servers").cloned().unwrap_or_default())
-        .map_err(|_| from_bench("outputs.servers"))?;
+    let servers = benched(bench)?;
     let pattern = bench.get("marker").and_then(Value::as_str).unwrap_or(console::MARKER);
     let marker = Regex::new(pattern).map_err(|error| broken(error.to_string()))?;
     let mut artifacts = Vec::new();
@@ -134,6 +128,11 @@ async fn read(cloud: &Cloud, order: &Epoch, bench: &Map<String, Value>) -> Resul
         true => Ok(artifacts),
         false => Err(with(Failure::new(FailureKind::Invalid, missing.join("; ")), &artifacts)),
     }
+}
+
+fn benched(bench: &Map<String, Value>) -> Result<Vec<Benched>, Failure> {
+    serde_json::from_value(bench.get("servers").cloned().unwrap_or_default())
+        .map_err(|_| from_bench("outputs.servers"))
 }
 
 fn kept(path: &Path, order: &Epoch) -> Option<Vec<Artifact>> {

@@ -29,12 +29,12 @@ impl Client {
     }
 
     pub(crate) async fn submit(&self, spec: &Json) -> Result<ExperimentDetail, Fault> {
-        self.post(&["v1", "experiments"], Some(spec)).await
+        self.post(&["v1", "experiments"], &[], Some(spec)).await
     }
 
     /// `verb` is `pause`, `resume`, `stop` or `cancel`.
     pub(crate) async fn wish(&self, x: &str, verb: &str) -> Result<ExperimentDetail, Fault> {
-        self.post(&["v1", "experiments", x, verb], NOTHING).await
+        self.post(&["v1", "experiments", x, verb], &[], NOTHING).await
     }
 
     /// Every trial of an experiment, in the order of their numbers.
@@ -66,7 +66,7 @@ impl Client {
     }
 
     pub(crate) async fn new_trial(&self, x: &str, trial: &NewTrial) -> Result<TrialView, Fault> {
-        self.post(&["v1", "experiments", x, "trials"], Some(trial)).await
+        self.post(&["v1", "experiments", x, "trials"], &[], Some(trial)).await
     }
 
     pub(crate) async fn trial(&self, id: &str) -> Result<TrialDetail, Fault> {
@@ -86,7 +86,7 @@ impl Client {
     }
 
     pub(crate) async fn cancel_trial(&self, id: &str) -> Result<Json, Fault> {
-        self.post(&["v1", "trials", id, "cancel"], NOTHING).await
+        self.post(&["v1", "trials", id, "cancel"], &[], NOTHING).await
     }
 
     pub(crate) async fn clusters(&self) -> Result<Vec<ClusterView>, Fault> {
@@ -94,8 +94,9 @@ impl Client {
         Ok(list.clusters)
     }
 
-    pub(crate) async fn resume_cluster(&self, name: &str) -> Result<Json, Fault> {
-        self.post(&["v1", "clusters", name, "resume"], NOTHING).await
+    pub(crate) async fn resume_cluster(&self, name: &str, keep_leaks: bool) -> Result<Json, Fault> {
+        let query: &[(&str, &str)] = if keep_leaks { &[("keep_leaks", "true")] } else { &[] };
+        self.post(&["v1", "clusters", name, "resume"], query, NOTHING).await
     }
 
     /// Gives what the log holds after `after` to `each`, oldest first; the position of the last of it.

@@ -102,9 +102,10 @@ impl Client {
     async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
+        query: Query<'_>,
         body: Option<&impl Serialize>,
     ) -> Result<T, Fault> {
-        let mut request = self.request(Method::POST, path, &[]).timeout(ANSWER_WITHIN);
+        let mut request = self.request(Method::POST, path, query).timeout(ANSWER_WITHIN);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -11,7 +11,9 @@ use crate::show::{Tone, cell, plain, say, say_json, spell, table};
 
 /// Show the clusters, or let a paused one go on
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  autoopt clusters\n  autoopt clusters resume east\n")]
+#[command(
+    after_help = "Examples:\n  autoopt clusters\n  autoopt clusters resume east\n  autoopt clusters resume east --keep-leaks\n"
+)]
 pub(crate) struct Clusters {
     #[command(subcommand)]
     command: Option<Command>,
@@ -26,6 +28,9 @@ enum Command {
         /// Its name
         #[arg(value_parser = reference)]
         cluster: String,
+        /// What an epoch left behind there is to stay; without it, it has to be gone before anything else is measured there
+        #[arg(long)]
+        keep_leaks: bool,
     },
 }
 
@@ -33,8 +38,8 @@ impl Clusters {
     pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
         match self.command {
             None | Some(Command::List) => list(client, json).await,
-            Some(Command::Resume { cluster }) => {
-                let answer = client.resume_cluster(&cluster).await?;
+            Some(Command::Resume { cluster, keep_leaks }) => {
+                let answer = client.resume_cluster(&cluster, keep_leaks).await?;
                 if json {
                     say_json(&answer);
                 } else {
@@ -70,6 +75,11 @@ async fn list(client: &Client, json: bool) -> Result<(), Fault> {
         ]);
     }
     say(shown.trim_fmt());
+    for cluster in &clusters {
+        if let Some(text) = leaked(cluster) {
+            say(format_args!("\n{text}"));
+        }
+    }
     Ok(())
 }
 
@@ -88,6 +98,20 @@ pub(super) fn state(cluster: &ClusterView, now: Timestamp) -> (Tone, String) {
         }
         ClusterHealth::Trying => (Tone::Busy, format!("tried out with one epoch{because}")),
     }
+}
+
+/// What was left behind there, and what removes it; a line for each.
+pub(super) fn leaked(cluster: &ClusterView) -> Option<String> {
+    let leaked = cluster.leaked.as_ref()?;
+    let (name, experiment) = (plain(&cluster.name), plain(&leaked.experiment));
+    let mut text = format!(
+        "{name}: left behind by epoch {} of {experiment}, {}; nothing is measured there until it is gone:",
+        leaked.epoch, leaked.since
+    );
+    for leak in &leaked.leaks {
+        text.push_str(&format!("\n  {}    {}", Tone::Bad.paint(&plain(&leak.what)), plain(&leak.remedy)));
+    }
+    Some(text)
 }
 
 fn plural(n: u32, word: &str) -> String {

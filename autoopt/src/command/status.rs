@@ -5,7 +5,7 @@ use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
-use super::clusters::state;
+use super::clusters::{leaked, state};
 use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
@@ -168,5 +168,8 @@ fn on_clusters(clusters: &[ClusterView], open: &[ExperimentSummary]) {
         let work = holder.map(|e| format!(", runs {}", plain(&e.name))).unwrap_or_default();
         let (tone, text) = state(cluster, Timestamp::now());
         say(format_args!("  {}  {}{work}", plain(&cluster.name), tone.paint(&text)));
+        if let Some(text) = leaked(cluster) {
+            say(text.replace("\n", "\n  "));
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Whether a benchmark left anything in the project.
+//! Whether a workload left anything in the project.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use autoopt_epoch::failure::Failure;
+use autoopt_epoch::message::{Leak, LeakKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
@@ -29,9 +30,9 @@ impl Inventory {
         Ok(Self { servers, ports, volumes })
     }
 
-    /// What there is now that was not there before, and what placement still counts for `deleted` servers; each in words.
+    /// What there is now that was not there before, and what placement still counts for `deleted` servers.
     /// What nova forgot of the deleted servers is removed.
-    pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
+    pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
         let deadline = cloud.now() + SETTLED_WITHIN;
         loop {
             let leaks = self.look(cloud, deleted).await?;
@@ -47,29 +48,49 @@ impl Inventory {
         }
     }
 
-    async fn look(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<String>, Failure> {
+    async fn look(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
         let mut leaks = self.new_in(&Self::take(cloud).await?);
         for id in deleted {
-            leaks.extend(
-                cloud
-                    .allocations(id)
-                    .await?
-                    .into_keys()
-                    .map(|on| format!("allocations of server {id} on {on}")),
-            );
+            leaks.extend(allocated(cloud, id).await?);
         }
         Ok(leaks)
     }
 
-    fn new_in(&self, now: &Self) -> Vec<String> {
-        let new = |kind: &'static str, before: &BTreeSet<String>, now: &BTreeSet<String>| {
-            now.difference(before).map(|id| format!("{kind} {id}")).collect::<Vec<_>>()
+    fn new_in(&self, now: &Self) -> Vec<Leak> {
+        let new = |kind, before: &BTreeSet<String>, now: &BTreeSet<String>| {
+            now.difference(before).map(|id| Leak::new(kind, id)).collect::<Vec<_>>()
         };
-        let mut all = new("server", &self.servers, &now.servers);
-        all.extend(new("port", &self.ports, &now.ports));
-        all.extend(new("volume", &self.volumes, &now.volumes));
+        let mut all = new(LeakKind::Server, &self.servers, &now.servers);
+        all.extend(new(LeakKind::Port, &self.ports, &now.ports));
+        all.extend(new(LeakKind::Volume, &self.volumes, &now.volumes));
         all
     }
+
+    fn has(&self, leak: &Leak) -> bool {
+        match leak.kind {
+            LeakKind::Server => self.servers.contains(&leak.id),
+            LeakKind::Port => self.ports.contains(&leak.id),
+            LeakKind::Volume => self.volumes.contains(&leak.id),
+            LeakKind::Allocation => false,
+        }
+    }
+}
+
+/// What of `leaks` has not gone since they were found.
+pub async fn still_there(cloud: &Cloud, leaks: &[Leak]) -> Result<Vec<Leak>, Failure> {
+    let now = Inventory::take(cloud).await?;
+    let mut left: Vec<Leak> = leaks.iter().filter(|leak| now.has(leak)).cloned().collect();
+    let allocations = leaks.iter().filter(|leak| leak.kind == LeakKind::Allocation);
+    for id in allocations.map(|leak| leak.id.as_str()).collect::<BTreeSet<_>>() {
+        left.extend(allocated(cloud, id).await?);
+    }
+    Ok(left)
+}
+
+/// What placement counts for a server.
+async fn allocated(cloud: &Cloud, id: &str) -> Result<impl Iterator<Item = Leak>, Failure> {
+    let providers = cloud.allocations(id).await?.into_keys();
+    Ok(providers.map(move |on| Leak { on: Some(on), ..Leak::new(LeakKind::Allocation, id) }))
 }
 
 /// Removes ports and allocations of servers that are gone.
@@ -92,6 +113,7 @@ mod tests {
         let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let before = Inventory { servers: set(&["a"]), ports: set(&["p"]), volumes: set(&[]) };
         let now = Inventory { servers: set(&[]), ports: set(&["p", "q"]), volumes: set(&["v"]) };
-        assert_eq!(before.new_in(&now), ["port q", "volume v"]);
+        assert_eq!(before.new_in(&now), [Leak::new(LeakKind::Port, "q"), Leak::new(LeakKind::Volume, "v")]);
+        assert!(now.has(&Leak::new(LeakKind::Port, "p")) && !now.has(&Leak::new(LeakKind::Server, "p")));
     }
 }

@@ -9,7 +9,7 @@ mod user_data;
 mod way;
 
 pub use deploy::Deployed;
-pub use leaks::Inventory;
+pub use leaks::{Inventory, still_there};
 pub use remove::leftovers;
 pub use spec::{Owner, ServerSpec, Workload};
 pub use stack::HeatWorkload;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, Query};
 use super::view::ClusterList;
 use super::{Api, render};
 use crate::machine::Input;
@@ -17,13 +17,24 @@ pub(super) fn routes() -> ApiRouter<Api> {
         .api_route("/v1/clusters", get_with(list, |op| op.summary("Every cluster that was ever named")))
         .api_route(
             "/v1/clusters/{cluster}/resume",
-            post_with(resume, |op| op.summary("Declare a paused cluster healthy")),
+            post_with(resume, |op| {
+                op.summary(
+                    "Declare a paused cluster healthy, and what was left behind on it as there to stay",
+                )
+            }),
         )
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct ClusterPath {
     cluster: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct ResumeQuery {
+    /// What an epoch left behind there is to stay: it is not looked for any more.
+    #[serde(default)]
+    keep_leaks: bool,
 }
 
 async fn list(State(api): State<Api>) -> Result<Json<ClusterList>, ApiError> {
@@ -33,12 +44,16 @@ async fn list(State(api): State<Api>) -> Result<Json<ClusterList>, ApiError> {
 async fn resume(
     State(api): State<Api>,
     Path(path): Path<ClusterPath>,
+    Query(query): Query<ResumeQuery>,
 ) -> Result<Json<ClusterList>, ApiError> {
     let before = all(&api).await?;
     if !before.clusters.iter().any(|c| c.name == path.cluster) {
         return Err(ApiError::not_found(format!("no cluster is called `{}`", path.cluster)));
     }
-    api.engine().await?.input(Input::ResumeCluster { cluster: path.cluster }).await?;
+    api.engine()
+        .await?
+        .input(Input::ResumeCluster { cluster: path.cluster, keep_leaks: query.keep_leaks })
+        .await?;
     Ok(Json(all(&api).await?))
 }
 

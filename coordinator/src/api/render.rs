@@ -6,9 +6,11 @@ use autoopt_epoch::message::Measurement;
 
 use super::view::{
     ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, EpochDetail, EpochPhase,
-    EpochView, ExperimentSummary, TrialPhase, TrialView,
+    EpochView, ExperimentSummary, LeakView, LeakedView, TrialPhase, TrialView,
 };
-use crate::machine::{Attempt, Breaker, Cluster, Ending, Epoch, Experiment, Progress, Trial, TrialState};
+use crate::machine::{
+    Attempt, Breaker, Cluster, Ending, Epoch, Experiment, Leaked, Progress, Trial, TrialState,
+};
 use crate::store::ArtifactEntry;
 
 /// An experiment in short; `baselines` are its baseline trials.
@@ -157,6 +159,11 @@ fn artifact(entry: &ArtifactEntry) -> ArtifactView {
     ArtifactView { name: entry.name.clone(), bytes: entry.bytes, truncated: entry.truncated }
 }
 
+fn leaked(l: &Leaked) -> LeakedView {
+    let leaks = l.leaks.iter().map(|leak| LeakView { what: leak.to_string(), remedy: leak.remedy() });
+    LeakedView { since: l.since, experiment: l.experiment.clone(), epoch: l.epoch, leaks: leaks.collect() }
+}
+
 pub(super) fn cluster(c: &Cluster) -> ClusterView {
     let (health, failures, until, reason) = match &c.breaker {
         Breaker::Closed { failures } => (ClusterHealth::Healthy, *failures, None, None),
@@ -169,6 +176,7 @@ pub(super) fn cluster(c: &Cluster) -> ClusterView {
         failures,
         until,
         reason,
+        leaked: c.leaked.as_ref().map(leaked),
         experiment_id: c.holder.map(|(experiment, _)| experiment),
         epoch: c.holder.map(|(_, epoch)| epoch),
     }

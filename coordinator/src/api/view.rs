@@ -265,6 +265,25 @@ pub enum ClusterHealth {
     Trying,
 }
 
+/// What an epoch left behind on a cluster, where nothing is measured until it is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeakedView {
+    pub since: Timestamp,
+    /// The experiment's name.
+    pub experiment: String,
+    pub epoch: EpochId,
+    pub leaks: Vec<LeakView>,
+}
+
+/// One thing that was left behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeakView {
+    /// Its kind and id.
+    pub what: String,
+    /// The command that removes it.
+    pub remedy: String,
+}
+
 /// One cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterView {
@@ -276,6 +295,8 @@ pub struct ClusterView {
     pub until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaked: Option<LeakedView>,
     /// What runs there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment_id: Option<ExperimentId>,

@@ -22,7 +22,11 @@ impl Turn<'_> {
             "`{cluster}` is paused for {}: {reason}; once it is healthy, `resume` it to go on at once",
             seconds(pause)
         );
-        self.log_cluster(experiment, cluster, EventKind::ClusterPaused, message, json!({"until": until}));
+        let mut detail = json!({"until": until});
+        if let Some(leaked) = self.world.clusters.get(cluster).and_then(|c| c.leaked.as_ref()) {
+            detail["leaks"] = json!(leaked.leaks);
+        }
+        self.log_cluster(experiment, cluster, EventKind::ClusterPaused, message, detail);
     }
 
     /// Takes in how an epoch ended there.
@@ -63,7 +67,14 @@ impl Turn<'_> {
     }
 
     /// A person says that it is healthy.
-    pub(super) fn resume_cluster(&mut self, cluster: &str) {
+    pub(super) fn resume_cluster(&mut self, cluster: &str, keep_leaks: bool) {
+        if keep_leaks && let Some(leaked) = self.world.clusters.get(cluster).and_then(|c| c.leaked.clone()) {
+            self.change_cluster(cluster, |c| c.leaked = None);
+            let message =
+                format!("what epoch {} left behind on `{cluster}` stays, says a person", leaked.epoch);
+            let detail = json!({"cluster": cluster, "leaks": leaked.leaks});
+            self.log(EventKind::ClusterResumed, message, detail);
+        }
         match self.world.clusters.get(cluster).map(|c| &c.breaker) {
             None => {
                 let known: Vec<&str> = self.world.clusters.keys().map(String::as_str).collect();

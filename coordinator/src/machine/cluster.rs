@@ -1,6 +1,8 @@
 //! A cluster: who holds it, and its circuit breaker.
 
+use autoopt_epoch::experiment::StageSpec;
 use autoopt_epoch::id::{EpochId, ExperimentId};
+use autoopt_epoch::message::Leak;
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,21 @@ pub struct Cluster {
     /// The epoch that runs there, and its experiment.
     pub holder: Option<(ExperimentId, EpochId)>,
     pub breaker: Breaker,
+    /// What an epoch left there. Every epoch but a closing begins with looking whether it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaked: Option<Leaked>,
+}
+
+/// What an epoch left behind on a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leaked {
+    pub leaks: Vec<Leak>,
+    pub since: Timestamp,
+    /// The experiment's name.
+    pub experiment: String,
+    pub epoch: EpochId,
+    /// How its bench stage reached the cluster, for looking again.
+    pub bench: StageSpec,
 }
 
 /// Keeps epochs away from a cluster that fails.

@@ -68,6 +68,8 @@ impl Turn<'_> {
                 trial.invalid += 1;
                 again(&retries.invalid, trial.invalid, retries.invalid.attempts)
             }
+            // nothing was done of it
+            Outcome::Broken | Outcome::Transient if goes_on && epoch.only_looked() => Next::Again(at),
             Outcome::Broken | Outcome::Transient => {
                 trial.broken += 1;
                 again(&retries.broken, trial.broken, retries.broken.attempts)

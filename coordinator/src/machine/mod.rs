@@ -12,8 +12,8 @@
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
 //! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` (the
-//! optimizer), `breaker` (a cluster's health), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
-//! derived from the rest), `invariants` (the rules above as predicates).
+//! optimizer), `breaker` (a cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's
+//! sentences), `index` (what is looked up, derived from the rest), `invariants` (the rules above as predicates).
 
 mod accept;
 mod ask;
@@ -27,6 +27,7 @@ mod events;
 mod experiment;
 mod index;
 pub mod invariants;
+mod leaks;
 mod plan;
 mod reports;
 mod restore;
@@ -44,7 +45,7 @@ use autoopt_epoch::message;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
-pub use cluster::{Breaker, Cluster};
+pub use cluster::{Breaker, Cluster, Leaked};
 pub use epoch::{Attempt, Ending, Epoch, Progress, Step, Verdict};
 pub use experiment::{Best, Experiment, OpenAsk, Phase, Site};
 pub use trial::{Trial, TrialState};
@@ -74,7 +75,11 @@ pub enum Input {
     /// A person gives one trial up.
     CancelTrial { trial: TrialId },
     /// A person declares a paused cluster healthy.
-    ResumeCluster { cluster: String },
+    ResumeCluster {
+        cluster: String,
+        /// What was left behind there is to stay, too.
+        keep_leaks: bool,
+    },
     /// Time has passed.
     Tick,
 }
@@ -170,7 +175,7 @@ impl World {
             Input::Report(report) => turn.take_report(report),
             Input::Control { experiment, control } => turn.control(experiment, control),
             Input::CancelTrial { trial } => turn.cancel_trial(trial),
-            Input::ResumeCluster { cluster } => turn.resume_cluster(&cluster),
+            Input::ResumeCluster { cluster, keep_leaks } => turn.resume_cluster(&cluster, keep_leaks),
             Input::Tick => turn.tick(),
         }
         turn.settle();

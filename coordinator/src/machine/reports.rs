@@ -132,6 +132,7 @@ impl Turn<'_> {
         }
         let measurement = done.measurement.take();
         let captured = done.captured.take();
+        let leaks = std::mem::take(&mut done.leaks);
         let mut verdict = None;
         if let Some(epoch) = self.epoch_mut(experiment, id) {
             if !done.outputs.is_empty() {
@@ -162,6 +163,9 @@ impl Turn<'_> {
         }
         if kind == TrialKind::Closing && step.action == Action::Undo {
             self.mark(experiment, &cluster, step.stage, false);
+        }
+        if let Some(verdict) = self.take_leaks(experiment, id, leaks) {
+            return self.unwind(experiment, id, verdict);
         }
         match verdict {
             Some(verdict) if verdict.outcome == Outcome::Violated && kind != TrialKind::Baseline => {

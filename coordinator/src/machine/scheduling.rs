@@ -11,6 +11,7 @@ use autoopt_epoch::message::{EventKind, TrialKind};
 use serde_json::json;
 
 use super::events::title;
+use super::leaks::LOOK;
 use super::turn::Turn;
 use super::{Breaker, Epoch, Experiment, Phase, Progress, TrialState, plan};
 
@@ -113,9 +114,10 @@ impl Turn<'_> {
         };
         let spec = Arc::clone(&experiment.spec);
         let kind = trial.kind;
+        let leaked = self.world.clusters.get(cluster).is_some_and(|c| c.leaked.is_some());
         let steps = match kind {
             TrialKind::Closing => plan::closing(site, &spec, self.leaves_best(experiment, site, trial)),
-            _ => plan::measuring(kind, &spec),
+            _ => leaked.then_some(LOOK).into_iter().chain(plan::measuring(kind, &spec)).collect(),
         };
         let count = trial.epochs + 1;
         let id = EpochId::derived(trial_id.0, &format!("epoch/{count}"));

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::events::{seconds, title};
 use super::turn::Turn;
-use super::{Attempt, Effect, Ending, Epoch, Experiment, Progress, Step, Verdict, plan, retry};
+use super::{Attempt, Effect, Ending, Epoch, Experiment, Leaked, Progress, Step, Verdict, plan, retry};
 
 impl Epoch {
     /// The current step.
@@ -36,8 +36,9 @@ impl Turn<'_> {
         let Some(found) = self.experiment(experiment) else { return };
         let Some(epoch) = found.epochs.get(&id) else { return };
         let Some(step) = epoch.step() else { return };
-        let order = order(found, epoch, step, at);
         let cluster = epoch.cluster.clone();
+        let known = self.world.clusters.get(&cluster).and_then(|c| c.leaked.as_ref());
+        let order = order(found, epoch, step, known.filter(|_| epoch.looks()), at);
         let marks = step.action == Action::Run && matches!(step.stage, Stage::Apply | Stage::Load);
         if marks && found.sites.get(&cluster).is_some_and(|s| !s.dirty.contains(&step.stage)) {
             self.mark(experiment, &cluster, step.stage, true);
@@ -247,10 +248,11 @@ fn order(
     experiment: &Experiment,
     epoch: &Epoch,
     step: Step,
+    leaked: Option<&Leaked>,
     at: autoopt_epoch::time::Timestamp,
 ) -> message::Epoch {
     let spec = &experiment.spec;
-    let backend = spec.stage(step.stage);
+    let backend = leaked.map_or_else(|| spec.stage(step.stage), |leaked| &leaked.bench);
     let site = experiment.sites.get(&epoch.cluster);
     let measure = (step == plan::step(Stage::Collect, Action::Run)).then(|| Measure {
         metrics: spec.metrics.clone(),
@@ -278,6 +280,7 @@ fn order(
         restore: site.and_then(|s| s.captured.clone()),
         outputs: epoch.outputs.clone(),
         artifacts: Vec::new(),
+        leaks: leaked.map(|leaked| leaked.leaks.clone()).unwrap_or_default(),
         measure,
     }
 }

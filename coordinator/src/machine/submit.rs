@@ -68,7 +68,7 @@ impl Turn<'_> {
             self.site_mut(id, &cluster);
             if !self.world.clusters.contains_key(&cluster) {
                 let breaker = Breaker::Closed { failures: 0 };
-                let new = Cluster { name: cluster.clone(), holder: None, breaker };
+                let new = Cluster { name: cluster.clone(), holder: None, breaker, leaked: None };
                 self.world.clusters.insert(cluster.clone(), new);
                 self.change_cluster(&cluster, |_| ());
             }

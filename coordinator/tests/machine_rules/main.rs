@@ -7,6 +7,7 @@
 )]
 
 mod exploration;
+mod leaks;
 mod random;
 mod regressions;
 mod scenarios;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use autoopt_coordinator::machine::{Control, Input};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::id::MessageId;
-use autoopt_epoch::message::{self, Action, Report, ReportState, Violation};
+use autoopt_epoch::message::{self, Action, Done, Leak, LeakKind, Report, ReportState, Stage, Violation};
 use autoopt_epoch::space::Value;
 use proptest::prelude::*;
 use serde_json::json;
@@ -136,7 +136,7 @@ impl Chaos {
             (16..=20, _) => {
                 self.lab.trial(if whom.is_multiple_of(2) { "first" } else { "second" }, i64::from(how));
             }
-            _ => self.give(Input::ResumeCluster { cluster: "b".into() }),
+            _ => self.give(Input::ResumeCluster { cluster: "b".into(), keep_leaks: how.is_multiple_of(2) }),
         }
     }
 
@@ -169,8 +169,21 @@ fn end(order: &message::Epoch, how: u8, lab: &Lab) -> ReportState {
     match how {
         200..=255 => fails(FailureKind::ALL[usize::from(how) % 6]),
         180..=199 => fails(FailureKind::Transient),
+        165..=169 => leaving(order, lab),
         170..=179 => measured(order, lab.now, &[Violation { constraint: "m <= 1".into(), by: 1.0 }]),
         _ => done(order, lab.now),
+    }
+}
+
+/// A benchmark, or its removal, that leaves something behind.
+fn leaving(order: &message::Epoch, lab: &Lab) -> ReportState {
+    let leaves =
+        matches!((order.stage, order.action), (Stage::Collect, Action::Run) | (Stage::Bench, Action::Undo));
+    match done(order, lab.now) {
+        ReportState::Done(done) if leaves => {
+            ReportState::Done(Done { leaks: vec![Leak::new(LeakKind::Port, "p")], ..done })
+        }
+        other => other,
     }
 }
 

@@ -544,8 +544,12 @@ fn failures_in_a_row_open_the_breaker_and_a_person_can_close_it() {
     assert!(lab.log.iter().any(|e| e.message.contains("2 epochs in a row failed")));
     lab.later(5);
     assert!(lab.orders.is_empty());
-    assert!(lab.give(Input::ResumeCluster { cluster: "x".into() }).unwrap().contains("known are: `c`"));
-    lab.give(Input::ResumeCluster { cluster: "c".into() });
+    assert!(
+        lab.give(Input::ResumeCluster { cluster: "x".into(), keep_leaks: false })
+            .unwrap()
+            .contains("known are: `c`")
+    );
+    lab.give(Input::ResumeCluster { cluster: "c".into(), keep_leaks: false });
     assert_eq!(lab.orders.len(), 1);
 }
 

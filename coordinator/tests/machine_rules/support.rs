@@ -213,7 +213,12 @@ impl Lab {
         for effect in effects {
             match effect {
                 Effect::Log(event) => self.log.push(event),
-                Effect::Hand(order) => self.orders.push(*order),
+                Effect::Hand(order) => {
+                    let leaked = self.world.clusters[&order.cluster].leaked.is_some();
+                    let measures = order.stage == Stage::Bench && order.action == Action::Run;
+                    assert!(!(measures && leaked), "measured where something was left behind: {order:?}");
+                    self.orders.push(*order);
+                }
                 Effect::Cancel(cancel) => self.cancels.push(cancel),
                 Effect::Ask(ask) => self.asks.push(*ask),
                 Effect::Reject(reason) => refused = Some(reason),

@@ -139,6 +139,7 @@ pub(crate) fn cluster() -> Cluster {
         name: "local".into(),
         holder: None,
         breaker: Breaker::Open { until: at(60), reason: "down".into() },
+        leaked: None,
     }
 }
 

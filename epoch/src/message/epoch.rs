@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Metric, Objective, StageSpec};
 use crate::id::{EpochId, ExperimentId, TrialId};
-use crate::message::{Artifact, TrialKind};
+use crate::message::{Artifact, Leak, TrialKind};
 use crate::space::Parameters;
 use crate::time::{Period, Timestamp};
 
@@ -108,6 +108,9 @@ pub struct Epoch {
     /// Raw output of the bench stage, for collect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
+    /// undo of bench: what an earlier epoch left on the cluster; what of it is still there is told in the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaks: Vec<Leak>,
     /// How to get from raw output to numbers; for collect only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,

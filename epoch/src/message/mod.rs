@@ -8,6 +8,7 @@ mod ask;
 mod decode;
 mod epoch;
 mod event;
+mod leak;
 mod report;
 pub mod schema;
 mod trial;
@@ -17,6 +18,7 @@ pub use ask::{Ask, Goal, Observation, Pending};
 pub use decode::{DecodeError, MAX_BODY, decode};
 pub use epoch::{Action, Cancel, Epoch, Measure, Stage};
 pub use event::{Event, EventKind};
+pub use leak::{Leak, LeakKind};
 pub use report::{Done, Measurement, Report, ReportState, Violation};
 pub use trial::{Trial, TrialKind};
 

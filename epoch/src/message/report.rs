@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::id::EpochId;
-use crate::message::{Action, Artifact, Stage};
+use crate::message::{Action, Artifact, Leak, Stage};
 use crate::space::Parameters;
 use crate::time::Timestamp;
 
@@ -60,6 +60,9 @@ pub struct Done {
     /// Small facts for later stages and for people (where each server landed, an exit code).
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub outputs: serde_json::Map<String, serde_json::Value>,
+    /// What is still on the cluster although it should have been removed: no other epoch is measured there until it is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaks: Vec<Leak>,
     /// Raw output to keep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,

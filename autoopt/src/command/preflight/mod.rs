@@ -181,6 +181,7 @@ pub(super) fn order(spec: &ExperimentSpec, cluster: &str, stage: Stage, action: 
         restore: None,
         outputs: std::collections::BTreeMap::new(),
         artifacts: Vec::new(),
+        leaks: Vec::new(),
         measure: Some(Measure {
             metrics: spec.metrics.clone(),
             objective: spec.objective.clone(),
