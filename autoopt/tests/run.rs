@@ -149,3 +149,25 @@ fn a_mistake_in_the_file_is_shown_at_its_line() {
     assert_eq!(output.status.code(), Some(65), "{errors}");
     assert!(errors.contains("wrong.toml:") && errors.contains("lowest"), "{errors}");
 }
+
+#[test]
+fn a_cloud_that_does_not_answer_is_said_at_once_with_the_ways_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clouds = folder.path().join("clouds.yaml");
+    // nothing listens on port 1
+    let cloud = "clouds:\n  lab:\n    auth:\n      auth_url: http://127.0.0.1:1/v3\n      username: u\n      password: p\n      project_name: p\n      user_domain_name: Default\n      project_domain_name: Default\n";
+    std::fs::write(&clouds, cloud).expect("a file");
+    let commands = folder.path().join("commands.toml");
+    let text = format!("[openstack.cluster.lab]\ncloud = \"lab\"\nclouds_file = {clouds:?}\nattempts = 2\n");
+    std::fs::write(&commands, text).expect("a file");
+    let state = folder.path().join("state");
+    let output = run(&example("nova-weights.toml"), &state)
+        .arg("--commands")
+        .arg(&commands)
+        .output()
+        .expect("it starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{errors}");
+    assert!(errors.contains("logging in to lab"), "{errors}");
+    assert!(errors.contains("autoopt preflight") && errors.contains("--simulate"), "{errors}");
+}

@@ -1,5 +1,6 @@
 //! `autoopt run`: the whole system in one process.
 
+mod reachable;
 mod services;
 mod simulated;
 mod summary;
@@ -88,6 +89,10 @@ impl Run {
                 id
             }
             None => {
+                if let Err(fault) = reachable::check(&spec, &commands).await {
+                    services.stop().await;
+                    return Err(fault);
+                }
                 let id = ExperimentId::fresh();
                 let submit = Input::Submit { id, spec: Arc::new(spec) };
                 services.handle.input(submit).await.map_err(|e| Fault::failed("not submitted").because(e))?;
