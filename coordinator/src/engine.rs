@@ -4,8 +4,9 @@
 mod batch;
 mod health;
 mod relay;
+mod roster;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use batch::{Prepared, Work};
 use relay::Told;
 
 pub use health::{Failing, Health};
+pub use roster::Heard;
 
 /// Deliveries that share one transaction.
 const MAX_BATCH: usize = 256;
@@ -66,6 +68,7 @@ pub struct Handle {
     store: Store,
     metrics: Arc<Metrics>,
     health: health::Watched,
+    roster: roster::Roster,
 }
 
 impl Handle {
@@ -84,6 +87,11 @@ impl Handle {
     /// What the engine waits for.
     pub fn health(&self) -> Health {
         self.health.lock().clone()
+    }
+
+    /// The workers that reports came from since the start, by `name/pid`.
+    pub fn workers(&self) -> BTreeMap<String, Heard> {
+        self.roster.all()
     }
 
     /// The store, to read from.
@@ -108,6 +116,7 @@ pub struct Engine {
     artifacts: HashMap<EpochId, Vec<Artifact>>,
     relay: relay::Relay,
     health: health::Watched,
+    roster: roster::Roster,
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
@@ -123,12 +132,14 @@ impl Engine {
         let mut relay = relay::Relay::start(bus.clone(), health.clone());
         relay.publish(store.outbox().await?);
         let metrics = Arc::new(Metrics::default());
+        let roster = roster::Roster::default();
         let handle = Handle {
             wishes,
             events: events.clone(),
             store: store.clone(),
             metrics: Arc::clone(&metrics),
             health: health.clone(),
+            roster: roster.clone(),
         };
         let engine = Self {
             store,
@@ -139,6 +150,7 @@ impl Engine {
             artifacts: HashMap::new(),
             relay,
             health,
+            roster,
             sent: Vec::new(),
             metrics,
         };

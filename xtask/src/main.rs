@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod dashboard;
 mod task;
 
 use task::{TASKS, Verdict};
@@ -15,9 +16,9 @@ fn main() -> ExitCode {
             TASKS.iter().filter(|t| t.name == name).collect()
         }
         _ => {
-            eprintln!("usage: cargo xtask TASK\n\n  ci      all of these, one after the other");
+            eprintln!("usage: cargo xtask TASK\n\n  ci        all of these, one after the other");
             for task in TASKS {
-                eprintln!("  {:<7} {}", task.name, task.about);
+                eprintln!("  {:<9} {}", task.name, task.about);
             }
             return ExitCode::from(2);
         }

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::dashboard;
+
 /// One thing that CI checks.
 pub(crate) struct Task {
     /// As typed.
@@ -33,6 +35,11 @@ pub(crate) const TASKS: &[Task] = &[
         name: "deny",
         about: "licences, sources and advisories of dependencies are as deny.toml wants",
         run: deny,
+    },
+    Task {
+        name: "dashboard",
+        about: "the dashboard is built from its source and works in a browser",
+        run: dashboard::check,
     },
     Task { name: "demo", about: "the README's first command works", run: demo },
     Task { name: "faults", about: "nothing is lost while services and the broker are killed", run: faults },
@@ -106,7 +113,7 @@ fn faults() -> Result<Verdict> {
 }
 
 /// Runs a command from the root of the workspace; its output goes where ours goes.
-fn pass(command: &mut Command) -> Result<Verdict> {
+pub(crate) fn pass(command: &mut Command) -> Result<Verdict> {
     let line = format!("{command:?}").replace('"', "");
     let status = command.current_dir(root()).status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
@@ -126,12 +133,12 @@ fn installed(subcommand: &str) -> bool {
 }
 
 /// The cargo that runs us.
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The root of the workspace.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }

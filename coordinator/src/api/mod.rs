@@ -5,6 +5,7 @@
 
 mod auth;
 mod clusters;
+mod columns;
 mod epochs;
 mod error;
 mod events;
@@ -13,11 +14,14 @@ mod extract;
 mod health;
 mod metrics;
 mod openapi;
+mod pages;
 pub mod render;
 mod serve;
 mod settings;
+mod timeline;
 mod trials;
 pub mod view;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +32,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
 
 use crate::engine::Handle;
 use crate::store::Store;
@@ -83,9 +88,13 @@ impl Api {
             .layer(check)
             // a load balancer that asks after it has no token, and learns nothing
             .merge(health::route())
+            // the dashboard itself holds nothing of an experiment
+            .merge(pages::routes())
             .fallback(no_such_place)
             .method_not_allowed_fallback(no_such_method)
             .layer(DefaultBodyLimit::max(MAX_REQUEST))
+            // not the event stream, which has to go out at once
+            .layer(CompressionLayer::new())
             // what fails says so itself
             .layer(tower_http::trace::TraceLayer::new_for_http().on_failure(()))
             .with_state(self)
@@ -99,6 +108,9 @@ fn documented() -> ApiRouter<Api> {
         .merge(epochs::routes())
         .merge(events::routes())
         .merge(clusters::routes())
+        .merge(columns::routes())
+        .merge(timeline::routes())
+        .merge(workers::routes())
 }
 
 async fn no_such_place(uri: axum::http::Uri) -> ApiError {

@@ -3,6 +3,8 @@
 //! Fields are only ever added. Names, notes and reasons come from people and from programs; a face that shows them
 //! treats them as text.
 
+mod tables;
+
 use std::collections::BTreeMap;
 
 use autoopt_epoch::experiment::{Budget, ExperimentSpec};
@@ -16,6 +18,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Phase;
+
+pub use tables::{SpanState, SpanView, Timeline, TrialColumns, WorkerList, WorkerView};
 
 /// `GET /v1/experiments`, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

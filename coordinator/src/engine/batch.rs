@@ -56,6 +56,9 @@ impl Engine {
             let rejected = match taken {
                 Ok(taken) if taken.duplicate_of.is_some_and(|id| known.contains(&id)) => None,
                 Ok(taken) => {
+                    if let Input::Report(report) = &taken.input {
+                        self.roster.note(at, report);
+                    }
                     known.extend(&taken.ids);
                     prepared.batch.inbox.extend(taken.ids);
                     // the machine has logged what it refuses

@@ -15,6 +15,7 @@ mod query;
 mod rows;
 mod session;
 mod settings;
+mod timeline;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
@@ -31,6 +32,7 @@ pub use claim::Claim;
 pub use commit::{Batch, Committed};
 pub use query::ArtifactEntry;
 pub use settings::StoreSettings;
+pub use timeline::EpochEntry;
 
 use session::Session;
 

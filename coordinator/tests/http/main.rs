@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod circle;
+mod dashboard;
 mod document;
 mod stream;
 mod system;

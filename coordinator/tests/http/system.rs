@@ -72,6 +72,10 @@ impl System {
         Self { stop, url, http: reqwest::Client::new(), token, _state: state }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match self.token {

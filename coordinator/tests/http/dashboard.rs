@@ -1,0 +1,108 @@
+//! The dashboard as it is served, and in a browser.
+
+use std::path::Path;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::system::{Role, System, experiment};
+
+const TOKEN: &str = "0123456789abcdef-dashboard";
+/// What somebody may type wherever text is taken.
+const SCRIPT: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
+
+#[tokio::test]
+async fn the_page_needs_no_token_and_lets_nothing_else_in() {
+    let system = System::with(Role::Leads, Some(TOKEN)).await;
+    for (path, kind) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/app.css", "text/css")] {
+        let answer = reqwest::get(format!("{}{path}", system.url())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind), "{path}");
+        assert!(
+            header("content-security-policy").contains("default-src 'none'; script-src 'self'"),
+            "{path}"
+        );
+        let again = system.request(Method::GET, path).header("if-none-match", header("etag"));
+        assert_eq!(again.send().await.unwrap().status(), StatusCode::NOT_MODIFIED, "{path}");
+        let packed =
+            system.request(Method::GET, path).header("accept-encoding", "gzip").send().await.unwrap();
+        assert_eq!(packed.headers()["content-encoding"], "gzip", "{path}");
+    }
+    for path in [
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/..%2fCargo.toml",
+        "/app.js/../../Cargo.toml",
+        "/dist/app.js",
+    ] {
+        let (status, _) = system.answer(system.request(Method::GET, path)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn columns_say_what_the_trials_say_and_then_only_what_changed() {
+    let system = System::start().await;
+    system.post("/v1/experiments", &experiment("columns", 5)).await;
+    let trial = |x: f64| json!({"parameters": {"x": x, "n": 1}, "note": SCRIPT});
+    system.post("/v1/experiments/columns/trials", &trial(0.5)).await;
+    let path = "/v1/experiments/columns/columns";
+    let all = |n: usize| {
+        move |c: &serde_json::Value| {
+            c["outcome"].as_array().is_some_and(|o| o.len() == n && o.iter().all(|o| o == "measured"))
+        }
+    };
+    let columns = system.until(path, all(2)).await;
+    assert_eq!(columns["number"], json!([0, 1]));
+    assert_eq!(columns["parameters"]["x"], json!([2.0, 0.5]));
+    assert_eq!(columns["note"], json!({"1": SCRIPT}));
+    assert_eq!(columns["cluster"], json!(["here", "here"]));
+    let position = columns["position"].as_i64().unwrap();
+    system.post("/v1/experiments/columns/trials", &trial(1.5)).await;
+    system.until(path, all(3)).await;
+    let changed = system.get(&format!("{path}?changed_after={position}")).await;
+    assert_eq!(changed["parameters"]["x"], json!([1.5]), "{changed}");
+    assert_eq!(changed["total"], 3);
+
+    let timeline = system.get("/v1/timeline").await;
+    let spans = timeline["spans"].as_array().unwrap();
+    assert!(
+        spans.iter().any(|s| s["stage"] == "bench" && s["state"] == "done" && s["number"] == 2),
+        "{timeline}"
+    );
+    for pair in spans.windows(2) {
+        assert!(pair[0]["began"].as_str() <= pair[1]["began"].as_str(), "{timeline}");
+    }
+    let workers = system.get("/v1/workers").await;
+    assert!(workers["workers"].as_array().unwrap().iter().any(|w| w["stage"] == "collect"), "{workers}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and a browser; `cargo xtask dashboard` runs it"]
+async fn every_page_works_in_a_browser() {
+    let system = System::with(Role::Leads, Some(TOKEN)).await;
+    let mut spec = experiment("browsed", 60);
+    spec["description"] = json!(SCRIPT);
+    spec["objective"]["unit"] = json!("<b>ops</b>/s");
+    spec["parameters"][0]["unit"] = json!(SCRIPT);
+    let (status, answer) = system.post("/v1/experiments", &spec).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    for i in 0..12 {
+        let x = f64::from(i) * 0.7 - 4.0;
+        let trial = json!({"parameters": {"x": x, "n": i % 9}, "note": SCRIPT});
+        system.post("/v1/experiments/browsed/trials", &trial).await;
+    }
+    system.until("/v1/experiments/browsed", |e| e["outcomes"]["measured"] == 12).await;
+    let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard");
+    let status = tokio::process::Command::new("npm")
+        .args(["run", "--silent", "browser"])
+        .current_dir(dashboard)
+        .env("AUTOOPT_URL", system.url())
+        .env("AUTOOPT_TOKEN", TOKEN)
+        .env("AUTOOPT_EXPERIMENT", "browsed")
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success());
+}

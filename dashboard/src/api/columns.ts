@@ -1,0 +1,23 @@
+// The trials of an experiment, followed: all of them once, then what changed.
+
+import { useRef } from "preact/hooks";
+import { merge } from "../model/trials";
+import { at, get } from "./client";
+import type { Columns } from "./types";
+import { useLive } from "./use";
+
+/** What `GET …/columns` gives, kept up to date. */
+export function useColumns(id: string) {
+  const known = useRef<Columns>(undefined);
+  return useLive(
+    async () => {
+      const before = known.current;
+      const path = at`/v1/experiments/${id}/columns`;
+      known.current = before ? merge(before, await get<Columns>(`${path}?changed_after=${before.position}`)) : await get<Columns>(path);
+      return known.current;
+    },
+    `columns ${id}`,
+    (event) => event.experiment_id === id && event.trial !== undefined,
+    150,
+  );
+}

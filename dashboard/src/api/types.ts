@@ -1,0 +1,212 @@
+// What the API answers with, as far as this page reads it; `coordinator/openapi.json` has the whole.
+
+export type Value = boolean | number | string;
+export type Values = Record<string, Value>;
+export type Stage = "apply" | "load" | "bench" | "collect";
+export type TrialKind = "baseline" | "proposed" | "manual" | "closing";
+export type Outcome = "measured" | "transient" | "broken" | "infeasible" | "violated" | "invalid" | "abandoned";
+export type Phase = "running" | "paused" | "stopping" | "closing" | "ended";
+
+export interface Parameter {
+  name: string;
+  type: "float" | "int" | "categorical" | "bool";
+  low?: number;
+  high?: number;
+  log?: boolean;
+  step?: number;
+  choices?: string[];
+  default: Value;
+  special?: Value[];
+  unit?: string;
+  description?: string;
+}
+
+export interface Spec {
+  name: string;
+  description?: string;
+  clusters: string[];
+  repeats: number;
+  budget: { trials: number; wall_time?: string };
+  algorithm: { name: string };
+  parameters: Parameter[];
+  constraints?: string[];
+  metrics: { name: string; unit?: string }[];
+  objective: { maximize?: string; minimize?: string; unit?: string };
+  outcome_constraints?: string[];
+}
+
+export interface Summary {
+  id: string;
+  name: string;
+  phase: Phase;
+  reason?: string;
+  goal: "maximize" | "minimize";
+  unit?: string;
+  budget: { trials: number };
+  clusters: string[];
+  accepted: number;
+  outcomes: Partial<Record<Outcome, number>>;
+  best?: { trial: string; number: number; objective: number; parameters: Values };
+  baseline: Record<string, number>;
+  gain?: number;
+  started: string;
+  ended?: string;
+}
+
+export interface Detail extends Summary {
+  running: EpochView[];
+  spec: Spec;
+}
+
+export interface EpochView {
+  id: string;
+  trial: string;
+  number: number;
+  kind: TrialKind;
+  cluster: string;
+  started: string;
+  state: "handed" | "leased" | "backing_off" | "ended";
+  stage?: Stage;
+  action?: string;
+  step: number;
+  steps: number;
+  attempt: number;
+  since: string;
+  worker?: string;
+  outcome?: Outcome;
+  reason?: string;
+}
+
+export interface AttemptView {
+  step: number;
+  stage: Stage;
+  action: string;
+  attempt: number;
+  worker?: string;
+  started?: string;
+  ended: string;
+  ending: "done" | "failed" | "superseded";
+  kind?: string;
+  reason?: string;
+  outputs?: Record<string, unknown>;
+  artifacts: { name: string; bytes: number; truncated: boolean }[];
+}
+
+export interface Violation {
+  constraint: string;
+  by: number;
+}
+
+export interface EpochDetail extends EpochView {
+  measurement?: { metrics: Record<string, number>; objective: number; violations?: Violation[] };
+  outputs?: Partial<Record<Stage, Record<string, unknown>>>;
+  attempts: AttemptView[];
+}
+
+export interface TrialDetail {
+  id: string;
+  experiment: string;
+  experiment_id: string;
+  number: number;
+  kind: TrialKind;
+  parameters: Values;
+  cluster?: string;
+  note?: string;
+  submitted: string;
+  state: "waiting" | "running" | "ended";
+  ended?: string;
+  outcome?: Outcome;
+  reason?: string;
+  objective?: number;
+  metrics?: Record<string, number>;
+  repeats: number;
+  epochs: EpochDetail[];
+}
+
+export interface Columns {
+  position: number;
+  total: number;
+  trial: string[];
+  number: number[];
+  kind: TrialKind[];
+  state: ("waiting" | "running" | "ended")[];
+  outcome: (Outcome | null)[];
+  cluster: (string | null)[];
+  submitted: number[];
+  started: (number | null)[];
+  ended: (number | null)[];
+  objective: (number | null)[];
+  error: (number | null)[];
+  repeats: number[];
+  reason: Record<number, string>;
+  note: Record<number, string>;
+  parameters: Record<string, (Value | null)[]>;
+  metrics: Record<string, (number | null)[]>;
+}
+
+export interface Span {
+  cluster: string;
+  experiment_id: string;
+  trial: string;
+  number: number;
+  kind: TrialKind;
+  epoch: string;
+  step: number;
+  attempt: number;
+  stage: Stage;
+  action: string;
+  state: "handed" | "running" | "waiting" | "done" | "failed" | "superseded";
+  began: string;
+  ended?: string;
+  worker?: string;
+  reason?: string;
+}
+
+export interface Timeline {
+  now: string;
+  position: number;
+  since: string;
+  spans: Span[];
+}
+
+export interface Cluster {
+  name: string;
+  health: "healthy" | "paused" | "trying";
+  failures: number;
+  until?: string;
+  reason?: string;
+  experiment_id?: string;
+  epoch?: string;
+}
+
+export interface Worker {
+  worker: string;
+  stage: Stage;
+  cluster: string;
+  heard: string;
+  clock_ahead_ms: number;
+  epoch?: string;
+  lease_until?: string;
+  note?: string;
+  ended_steps: number;
+}
+
+export interface LogEvent {
+  seq: number;
+  at: string;
+  kind: string;
+  experiment?: string;
+  experiment_id?: string;
+  trial?: string;
+  number?: number;
+  epoch?: string;
+  cluster?: string;
+  stage?: Stage;
+  message: string;
+}
+
+export interface Problem {
+  path: string;
+  message: string;
+  hint?: string;
+}

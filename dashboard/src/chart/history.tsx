@@ -1,0 +1,192 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import type { Summary } from "../api/types";
+import { baselineBand, bestSoFar, counts, type Row } from "../model/trials";
+import { change, count, number, trialName, withUnit } from "../model/format";
+import { Figure } from "../part/figure";
+import { to } from "../route";
+
+interface Props {
+  rows: Row[];
+  reasons: Record<number, string>;
+  goal: Summary["goal"];
+  unit?: string;
+  objective: string;
+}
+
+/** Every trial's value, the best so far, the baseline as a band, and failures at the foot. */
+export function History({ rows, reasons, goal, unit, objective }: Props) {
+  const band = baselineBand(rows);
+  const best = bestSoFar(rows, goal);
+  const [over, setOver] = useState<number | null>(null);
+  const measured = rows.filter(counts).length;
+  const failed = rows.filter((row) => row.outcome !== null && row.outcome !== "measured").length;
+  const last = best.at(-1) ?? null;
+  const gain = band && last !== null && band.mean !== 0 ? ((goal === "maximize" ? 1 : -1) * (last - band.mean)) / Math.abs(band.mean) : undefined;
+  const summary = [
+    `${count(measured, "measured value")}, ${count(failed, "failure")}.`,
+    last === null ? "" : `Best observed ${withUnit(last, unit)}${gain === undefined ? "" : ` (${change(gain)} against the baseline)`}.`,
+    band ? `Baseline ${withUnit(band.mean, unit)}${band.n > 1 ? `, ${number(band.low)} to ${number(band.high)} in ${band.n} measurements` : ", measured once"}.` : "",
+  ].join(" ");
+  const row = over === null ? undefined : rows[over];
+  const table = () => ({
+    head: ["trial", `objective${unit ? ` (${unit})` : ""}`, "standard error", "outcome", "best so far"],
+    rows: rows.map((r, i) => [
+      trialName(r.kind, r.number),
+      r.objective === null ? "–" : number(r.objective),
+      r.error === null ? "–" : number(r.error),
+      r.outcome ?? r.state,
+      best[i] === null ? "–" : number(best[i]!),
+    ]),
+  });
+  return (
+    <Figure title="History" summary={summary} table={table}>
+      <Plot rows={rows} best={best} band={band} label={`${objective}${unit ? ` (${unit})` : ""}`} over={setOver} />
+      <p class="readout" aria-hidden="true">
+        {row
+          ? `${trialName(row.kind, row.number)}: ${row.objective === null ? "no value" : withUnit(row.objective, unit)}${row.error === null ? "" : ` ± ${number(row.error)}`}, ${row.outcome ?? row.state}${reasons[row.index] ? `: ${reasons[row.index]}` : ""}`
+          : "Point at a trial; click to open it."}
+      </p>
+      <ul class="legend" aria-label="Marks">
+        <li>
+          <span class="swatch bench" aria-hidden="true" /> Trial
+        </li>
+        <li>
+          <span class="swatch line" aria-hidden="true" /> Best so far
+        </li>
+        <li>
+          <span class="swatch band" aria-hidden="true" /> Baseline
+        </li>
+        <li>
+          <span class="swatch failed" aria-hidden="true" /> Failed
+        </li>
+      </ul>
+    </Figure>
+  );
+}
+
+interface PlotProps {
+  rows: Row[];
+  best: (number | null)[];
+  band: ReturnType<typeof baselineBand>;
+  label: string;
+  over: (index: number | null) => void;
+}
+
+const HEIGHT = 300;
+
+/** uPlot is asked for nothing but this. The picture is hidden from assistive tools: the figure has words and a table. */
+function Plot({ rows, best, band, label, over }: PlotProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const shown = useRef({ rows, band });
+  shown.current = { rows, band };
+  const data: uPlot.AlignedData = [
+    rows.map((_, i) => i),
+    best,
+    rows.map((row) => (counts(row) ? row.objective : null)),
+  ];
+  useEffect(() => {
+    const div = place.current!;
+    const color = (name: string) => getComputedStyle(div).getPropertyValue(name).trim();
+    const number6 = (values: number[]) => values.map((v) => number(v));
+    const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { stroke: () => color("--line") } };
+    const made = new uPlot(
+      {
+        width: div.clientWidth,
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { drag: { x: true, y: false }, points: { size: 8 } },
+        scales: { x: { time: false }, y: { range: (_, low, high) => reach(low, high, shown.current.band) } },
+        axes: [
+          { ...axis, label: "trial", labelSize: 22, values: (_, at) => at.map((i) => String(shown.current.rows[i]?.number ?? "")) },
+          { ...axis, label, labelSize: 22, size: 74, values: (_, at) => number6(at) },
+        ],
+        series: [
+          {},
+          { stroke: () => color("--accent"), width: 2, paths: uPlot.paths.stepped!({ align: 1 }), points: { show: false } },
+          { stroke: () => color("--bench"), paths: () => null, points: { show: true, size: 5, fill: () => color("--bench") } },
+        ],
+        hooks: {
+          drawClear: [(u) => drawBand(u, shown.current.band, color("--band"), color("--accent"))],
+          draw: [(u) => drawMarks(u, shown.current.rows, color("--bad"), color("--bench"))],
+          setCursor: [(u) => over(u.cursor.idx ?? null)],
+        },
+      },
+      data,
+      div,
+    );
+    plot.current = made;
+    const open = () => {
+      const row = shown.current.rows[made.cursor.idx ?? -1];
+      if (row) location.hash = to("trial", row.id);
+    };
+    made.over.addEventListener("click", open);
+    const size = new ResizeObserver(() => made.setSize({ width: div.clientWidth, height: HEIGHT }));
+    size.observe(div);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    const redraw = () => made.redraw();
+    scheme.addEventListener("change", redraw);
+    return () => {
+      size.disconnect();
+      scheme.removeEventListener("change", redraw);
+      made.destroy();
+    };
+  }, []);
+  useEffect(() => {
+    plot.current?.setData(data);
+  }, [rows]);
+  return <div class="plot" ref={place} aria-hidden="true" />;
+}
+
+/** The values, the baseline, and room for marks below. */
+function reach(low: number | null, high: number | null, band: PlotProps["band"]): [number, number] {
+  const ends = [low, high, band?.low, band?.high].filter((v): v is number => typeof v === "number" && Number.isFinite(v));
+  if (ends.length === 0) return [0, 1];
+  const [from, to] = [Math.min(...ends), Math.max(...ends)];
+  const room = (to - from || Math.abs(to) || 1) * 0.08;
+  return [from - 1.5 * room, to + room];
+}
+
+function drawBand(u: uPlot, band: PlotProps["band"], fill: string, line: string): void {
+  if (!band) return;
+  const { left, width } = u.bbox;
+  const y = (v: number) => u.valToPos(v, "y", true);
+  u.ctx.save();
+  u.ctx.fillStyle = fill;
+  // one measurement has no width: the line alone says where it is
+  u.ctx.fillRect(left, y(band.high), width, y(band.low) - y(band.high));
+  u.ctx.strokeStyle = line;
+  u.ctx.setLineDash([5, 4]);
+  u.ctx.beginPath();
+  u.ctx.moveTo(left, y(band.mean));
+  u.ctx.lineTo(left + width, y(band.mean));
+  u.ctx.stroke();
+  u.ctx.restore();
+}
+
+function drawMarks(u: uPlot, rows: Row[], bad: string, ink: string): void {
+  const { ctx } = u;
+  const foot = u.bbox.top + u.bbox.height - 8 * devicePixelRatio;
+  const arm = 3.5 * devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  rows.forEach((row, i) => {
+    const x = u.valToPos(i, "x", true);
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+    ctx.beginPath();
+    if (row.outcome !== null && row.outcome !== "measured") {
+      ctx.strokeStyle = bad;
+      ctx.moveTo(x - arm, foot - arm);
+      ctx.lineTo(x + arm, foot + arm);
+      ctx.moveTo(x + arm, foot - arm);
+      ctx.lineTo(x - arm, foot + arm);
+    } else if (row.error !== null && row.objective !== null) {
+      ctx.strokeStyle = ink;
+      ctx.moveTo(x, u.valToPos(row.objective - row.error, "y", true));
+      ctx.lineTo(x, u.valToPos(row.objective + row.error, "y", true));
+    }
+    ctx.stroke();
+  });
+  ctx.restore();
+}
