@@ -4,6 +4,7 @@ mod clusters;
 mod completions;
 mod control;
 mod dead_letters;
+mod deploy;
 mod doctor;
 mod events;
 mod export;
@@ -93,6 +94,8 @@ enum Command {
     Clusters(clusters::Clusters),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Deploy(deploy::Deploy),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
@@ -151,6 +154,7 @@ impl Autoopt {
             Command::Events(events) => events.run(&client()?, json).await,
             Command::Clusters(clusters) => clusters.run(&client()?, json).await,
             Command::DeadLetters(command) => command.run(json).await,
+            Command::Deploy(deploy) => deploy.run(json).await,
             Command::Doctor(doctor) => doctor.run(&self.server, json).await,
             Command::Completions(completions) => completions.run(),
         }

@@ -7,6 +7,7 @@ pub mod amqp;
 mod dead_letter;
 pub mod memory;
 mod pattern;
+pub mod rights;
 pub mod topology;
 
 use std::collections::BTreeMap;

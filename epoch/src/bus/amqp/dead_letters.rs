@@ -71,9 +71,8 @@ pub async fn requeue(url: &str, id: Option<MessageId>) -> Result<usize, BusError
 }
 
 async fn channel(connection: &lapin::Connection) -> Result<Channel, BusError> {
-    let channel = connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
-    declare::common(&channel).await?;
-    Ok(channel)
+    declare::common(connection).await?;
+    connection.create_channel().await.map_err(|error| setup("opening a channel", &error))
 }
 
 async fn get(channel: &Channel) -> Result<Option<Delivery>, BusError> {
@@ -82,7 +81,7 @@ async fn get(channel: &Channel) -> Result<Option<Delivery>, BusError> {
 }
 
 async fn waiting(channel: &Channel) -> Result<u32, BusError> {
-    let options = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
+    let options = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
     channel
         .queue_declare(DEAD_LETTERS.into(), options, lapin::types::FieldTable::default())
         .await

@@ -1,22 +1,22 @@
 //! Declares exchanges and queues. The arguments work on RabbitMQ 3.10 and 4.x alike.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 use super::setup;
 use crate::bus::BusError;
 use crate::bus::topology::{DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGE, Subscription};
 
-/// What everybody needs: both exchanges, and the queue of dead letters.
-pub(super) async fn common(channel: &Channel) -> Result<(), BusError> {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    for (name, kind) in [(EXCHANGE, ExchangeKind::Topic), (DEAD_LETTERS, ExchangeKind::Fanout)] {
-        channel
-            .exchange_declare(name.into(), kind, durable, FieldTable::default())
-            .await
-            .map_err(|error| setup(&format!("declaring the exchange `{name}`"), &error))?;
+/// What everybody needs: both exchanges, and the queue of dead letters. What is there is not declared again: a user
+/// that may only use it is enough.
+pub(super) async fn common(connection: &Connection) -> Result<(), BusError> {
+    if is_there(connection).await? {
+        return Ok(());
     }
+    let channel = open(connection).await?;
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     // a classic queue: looking at dead letters counts as a delivery, and a quorum queue of RabbitMQ 4 throws away
     // what was delivered 20 times
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -24,8 +24,71 @@ pub(super) async fn common(channel: &Channel) -> Result<(), BusError> {
     channel
         .queue_declare(DEAD_LETTERS.into(), options, FieldTable::default())
         .await
-        .map_err(|error| setup(&doing, &error))?;
-    bind(channel, DEAD_LETTERS, DEAD_LETTERS, "").await
+        .map_err(|error| missing(&doing, &error))?;
+    exchange(&channel, DEAD_LETTERS, ExchangeKind::Fanout, durable)
+        .await
+        .map_err(|error| missing(&format!("declaring the exchange `{DEAD_LETTERS}`"), &error))?;
+    bind(&channel, DEAD_LETTERS, DEAD_LETTERS, "").await?;
+    // the last one, so that where it is the others are as well
+    exchange(&channel, EXCHANGE, ExchangeKind::Topic, durable)
+        .await
+        .map_err(|error| missing(&format!("declaring the exchange `{EXCHANGE}`"), &error))?;
+    close(&channel).await;
+    Ok(())
+}
+
+/// Whether all of it is there.
+pub(super) async fn is_there(connection: &Connection) -> Result<bool, BusError> {
+    let channel = open(connection).await?;
+    let look = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    let looked = async {
+        exchange(&channel, EXCHANGE, ExchangeKind::Topic, look).await?;
+        exchange(&channel, DEAD_LETTERS, ExchangeKind::Fanout, look).await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(DEAD_LETTERS.into(), options, FieldTable::default()).await
+    };
+    match looked.await {
+        Ok(_) => {
+            close(&channel).await;
+            Ok(true)
+        }
+        // the broker closes the channel with its answer
+        Err(error) if answers(&error, AMQPSoftError::NOTFOUND) => Ok(false),
+        Err(error) => Err(setup("looking for what all services need", &error)),
+    }
+}
+
+async fn exchange(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+    options: ExchangeDeclareOptions,
+) -> lapin::Result<()> {
+    channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await
+}
+
+async fn open(connection: &Connection) -> Result<Channel, BusError> {
+    connection.create_channel().await.map_err(|error| setup("opening a channel", &error))
+}
+
+async fn close(channel: &Channel) {
+    // if it does not work, it closes with its connection
+    let _ = channel.close(200, "done".into()).await;
+}
+
+pub(super) fn answers(error: &lapin::Error, soft: AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if *error.kind() == AMQPErrorKind::Soft(soft))
+}
+
+/// An error of declaring what is not there.
+fn missing(doing: &str, error: &lapin::Error) -> BusError {
+    if answers(error, AMQPSoftError::ACCESSREFUSED) {
+        let reason = format!(
+            "{error}; it is not there, and this user may not make it: import the definitions that `autoopt deploy definitions` makes"
+        );
+        return BusError::Setup { action: doing.into(), reason };
+    }
+    setup(doing, error)
 }
 
 /// A subscription's queue with its bindings; returns its name.

@@ -86,9 +86,9 @@ impl Consumer {
 
 impl Running {
     async fn start(link: &Arc<Link>, subscription: &Subscription) -> Result<Self, BusError> {
+        declare::common(&link.connection).await?;
         let channel =
             link.connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
-        declare::common(&channel).await?;
         let queue = declare::queue(&channel, subscription).await?;
         let doing = format!("consuming the queue `{queue}`");
         channel

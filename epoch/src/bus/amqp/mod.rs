@@ -9,6 +9,7 @@ mod acks;
 pub mod dead_letters;
 mod declare;
 mod incoming;
+pub mod probe;
 mod properties;
 mod publisher;
 

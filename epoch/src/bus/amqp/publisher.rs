@@ -140,9 +140,9 @@ impl Publisher {
 }
 
 async fn confirming_channel(link: &Link) -> Result<Channel, BusError> {
+    declare::common(&link.connection).await?;
     let channel =
         link.connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
-    declare::common(&channel).await?;
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await
