@@ -37,3 +37,4 @@ pub use ports::{Port, Volume};
 pub use servers::{Address, Fault, MAX_USER_DATA, NewServer, Server};
 pub use session::Cloud;
 pub use stacks::{NewStack, Stack, StackEvent, StackResource};
+pub use wait::Pace;

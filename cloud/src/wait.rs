@@ -9,6 +9,24 @@ use tokio::time::Instant;
 
 use crate::Cloud;
 
+/// Between the first looks at one thing: each is a call of some 50 ms on a small control plane.
+pub(crate) const FIRST: Duration = Duration::from_millis(100);
+
+/// Looks at something that has an end, more and more seldom: what took long is noticed a little later than what did not.
+///
+/// On a simulated cloud, whose time costs nothing but calls, the looks are `most` apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    began: Instant,
+    least: Duration,
+    most: Duration,
+}
+
+/// A fiftieth of what has been waited: half of that is lost on average.
+fn pause(waited: Duration, least: Duration, most: Duration) -> Duration {
+    (waited / 50).max(least).min(most)
+}
+
 /// The clock of a simulated cloud.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -47,9 +65,40 @@ impl Cloud {
         tokio::time::sleep(period).await;
     }
 
+    /// For something that begins now: the looks are `least` apart at first, and `most` after long.
+    pub fn pace(&self, least: Duration, most: Duration) -> Pace {
+        Pace { began: self.now(), least, most }
+    }
+
+    /// Waits until it is time for another look.
+    pub async fn look_again(&self, pace: &Pace) {
+        let pause = match self.clock() {
+            Some(_) => pace.most,
+            None => pause(self.now() - pace.began, pace.least, pace.most),
+        };
+        self.wait(pause).await;
+    }
+
     /// An instant of the time that [`wait`](Self::wait) lets pass, for deadlines.
     pub fn now(&self) -> Instant {
         let ahead = self.clock().map_or(0, |clock| clock.ahead.load(Ordering::Relaxed));
         Instant::now() + Duration::from_millis(ahead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_at_any_time_is_noticed_soon() {
+        let (least, most) = (Duration::from_millis(100), Duration::from_secs(2));
+        for end in (0..600_000).step_by(77).map(Duration::from_millis) {
+            let mut now = Duration::ZERO;
+            while now < end {
+                now += pause(now, least, most);
+            }
+            assert!(now - end <= (end / 50).max(least).min(most), "{end:?} was noticed at {now:?}");
+        }
     }
 }

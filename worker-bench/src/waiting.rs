@@ -17,7 +17,7 @@ use crate::inbox::Inbox;
 
 /// How results are waited for.
 pub(crate) struct Waiting<'a> {
-    /// Between two looks.
+    /// Between two looks, at most.
     pub(crate) poll: Duration,
     pub(crate) marker: Regex,
     /// Where servers post, if they do not print.
@@ -116,9 +116,12 @@ impl Waiting<'_> {
         context: &Context,
     ) -> Result<BTreeMap<String, Timestamp>, Failure> {
         let mut ended = BTreeMap::new();
+        let pace = cloud.pace(self.poll / 4, self.poll);
         let mut last: BTreeMap<&str, String> = BTreeMap::new();
         let expected = deployed.iter().filter(|server| server.result).count();
         loop {
+            // what may be still printing is given the whole time between two looks
+            let mut unsure = false;
             for server in deployed.iter().filter(|server| server.result) {
                 let id = server.server.id.as_str();
                 if ended.contains_key(id) {
@@ -132,6 +135,7 @@ impl Waiting<'_> {
                     ended.insert(id.to_owned(), Timestamp::now());
                     continue;
                 }
+                unsure |= something;
                 last.insert(id, text);
                 still_there(cloud, &server.name, id).await?;
             }
@@ -139,7 +143,10 @@ impl Waiting<'_> {
             if ended.len() == expected {
                 return Ok(ended);
             }
-            cloud.wait(self.poll).await;
+            match unsure {
+                true => cloud.wait(self.poll).await,
+                false => cloud.look_again(&pace).await,
+            }
         }
     }
 }

@@ -43,6 +43,11 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task { name: "demo", about: "the README's first command works", run: demo },
     Task { name: "faults", about: "nothing is lost while services and the broker are killed", run: faults },
+    Task {
+        name: "lab",
+        about: "a run on the OpenStack lab survives its services, and leaves nothing",
+        run: lab,
+    },
 ];
 
 fn fmt() -> Result<Verdict> {
@@ -110,6 +115,18 @@ fn faults() -> Result<Verdict> {
     pass(cargo().args(["build", "--workspace", "--bins"]))?;
     let short = ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1"];
     pass(cargo().args(["run", "-q", "-p", "autoopt-tests", "--bin", "faults", "--"]).args(short))
+}
+
+/// The lab run in a short form, where a lab is up.
+fn lab() -> Result<Verdict> {
+    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    let check = root().join("deploy/lab/check");
+    let status = Command::new(&check).arg("3").status().context("cannot start deploy/lab/check")?;
+    match status.code() {
+        Some(0) => Ok(Verdict::Passed),
+        Some(77) => Ok(Verdict::Skipped("the lab is not up; `deploy/lab/openstack-lab up` brings it")),
+        _ => bail!("deploy/lab/check ended with {status}"),
+    }
 }
 
 /// Runs a command from the root of the workspace; its output goes where ours goes.

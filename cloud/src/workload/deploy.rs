@@ -12,9 +12,10 @@ use uuid::Uuid;
 use super::remove::until_gone;
 use super::spec::{Owner, ServerSpec, Workload};
 use super::user_data;
+use crate::wait::FIRST;
 use crate::{Cloud, FlavorSize, NewServer, Server};
 
-/// Between two looks at a server that is being built.
+/// Between two looks at a server that is being built, at most.
 const POLL: Duration = Duration::from_millis(500);
 /// In a server's metadata: what it was made from, as a hash.
 const SPEC: &str = "autoopt_spec";
@@ -127,6 +128,7 @@ pub(super) async fn look_up(
 /// Waits until a server is active, or tells why it is not.
 async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Result<Server, Failure> {
     let deadline = cloud.now() + workload.build_timeout.0;
+    let pace = cloud.pace(FIRST, POLL);
     loop {
         let server = cloud.server(id).await?;
         match server.status.as_str() {
@@ -138,7 +140,7 @@ async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Resu
                     if server.has_no_valid_host() { FailureKind::Infeasible } else { FailureKind::Transient };
                 return Err(Failure::new(kind, format!("server `{name}` ({id}) could not be built: {said}")));
             }
-            "BUILD" if cloud.now() < deadline => cloud.wait(POLL).await,
+            "BUILD" if cloud.now() < deadline => cloud.look_again(&pace).await,
             status => {
                 let task = server.task.as_deref().unwrap_or("nothing");
                 let reason = format!(

@@ -8,7 +8,9 @@ use autoopt_epoch::message::{Leak, LeakKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
+use crate::wait::FIRST;
 
+/// Between two looks, at most.
 const POLL: Duration = Duration::from_secs(1);
 /// Ports and allocations go a little after their servers.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
@@ -34,6 +36,7 @@ impl Inventory {
     /// What nova forgot of the deleted servers is removed.
     pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
         let deadline = cloud.now() + SETTLED_WITHIN;
+        let pace = cloud.pace(FIRST, POLL);
         loop {
             let leaks = self.look(cloud, deleted).await?;
             if leaks.is_empty() {
@@ -44,7 +47,7 @@ impl Inventory {
                 forgotten(cloud, deleted).await?;
                 return self.look(cloud, deleted).await;
             }
-            cloud.wait(POLL).await;
+            cloud.look_again(&pace).await;
         }
     }
 

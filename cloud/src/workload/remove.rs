@@ -5,8 +5,10 @@ use std::time::Duration;
 use autoopt_epoch::failure::{Failure, FailureKind};
 
 use super::spec::{Owner, PREFIX};
+use crate::wait::FIRST;
 use crate::{Cloud, ErrorKind, Server};
 
+/// Between two looks at a server that is being deleted, at most.
 const POLL: Duration = Duration::from_millis(500);
 /// A server that is still there after this long is not being deleted.
 const GONE_WITHIN: Duration = Duration::from_secs(180);
@@ -27,6 +29,7 @@ pub(super) async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, 
 
 pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
     let deadline = cloud.now() + GONE_WITHIN;
+    let pace = cloud.pace(FIRST, POLL);
     for id in ids {
         loop {
             match cloud.server(id).await {
@@ -42,7 +45,7 @@ pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Fail
                     );
                     return Err(Failure::new(FailureKind::Broken, reason));
                 }
-                Ok(_) => cloud.wait(POLL).await,
+                Ok(_) => cloud.look_again(&pace).await,
             }
         }
     }

@@ -40,7 +40,7 @@ pub struct Workload {
     /// load: how long after the last server the load counts as settled.
     #[serde(default = "no_time")]
     pub settle: Period,
-    /// bench: between two looks at a console.
+    /// bench: between two looks at a console, at most.
     #[serde(default = "two_seconds")]
     pub poll: Period,
     /// bench: servers post their results to the worker, in place of printing them on the console.

@@ -14,8 +14,10 @@ use uuid::Uuid;
 use super::deploy::Deployed;
 use super::spec::Owner;
 use crate::template::{Gathered, gather};
+use crate::wait::FIRST;
 use crate::{Cloud, NewStack, Stack, StackEvent};
 
+/// Between two looks at a stack, at most.
 const POLL: Duration = Duration::from_secs(1);
 /// A stack that is still there after this long is not being deleted.
 const GONE_WITHIN: Duration = Duration::from_secs(600);
@@ -40,7 +42,7 @@ pub struct HeatWorkload {
     /// bench: the names of the servers that print a result; all, if none is named.
     #[serde(default)]
     pub results: Vec<String>,
-    /// bench: between two looks at a console.
+    /// bench: between two looks at a console, at most.
     #[serde(default = "two_seconds")]
     pub poll: Period,
     /// bench and collect: as for the backend `servers`.
@@ -131,6 +133,7 @@ async fn created(
     context: &Context,
 ) -> Result<Stack, Failure> {
     let deadline = cloud.now() + workload.build_timeout.0;
+    let pace = cloud.pace(FIRST, POLL);
     let mut told = 0;
     loop {
         let stack = cloud.stack(name).await?.ok_or_else(|| {
@@ -146,7 +149,7 @@ async fn created(
         context.note.send_replace(note);
         match stack.status.as_str() {
             "CREATE_COMPLETE" => return Ok(stack),
-            "CREATE_IN_PROGRESS" if cloud.now() < deadline => cloud.wait(POLL).await,
+            "CREATE_IN_PROGRESS" if cloud.now() < deadline => cloud.look_again(&pace).await,
             "CREATE_FAILED" => {
                 let kind = match said.to_lowercase() {
                     said if said.contains("no valid host") => FailureKind::Infeasible,
@@ -186,6 +189,7 @@ pub(super) async fn remove_stacks(cloud: &Cloud, owner: &Owner) -> Result<Vec<St
 
 async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
     let deadline = cloud.now() + GONE_WITHIN;
+    let pace = cloud.pace(FIRST, POLL);
     let mut again = true;
     loop {
         let now = cloud.stack(&stack.name).await?;
@@ -206,6 +210,6 @@ async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
             );
             return Err(Failure::new(FailureKind::Broken, reason));
         }
-        cloud.wait(POLL).await;
+        cloud.look_again(&pace).await;
     }
 }

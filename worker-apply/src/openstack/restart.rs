@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// nova's services report every 10 s (`report_interval`), the first time a few seconds after their start.
 const BACK_WITHIN: Duration = Duration::from_secs(120);
+const FIRST: Duration = Duration::from_millis(100);
+/// Between two looks at the service records, at most.
 const POLL: Duration = Duration::from_millis(500);
 const BINARY: &str = "nova-scheduler";
 
@@ -60,6 +62,7 @@ async fn wait(cloud: &Cloud, configured: usize) -> Result<(), Failure> {
         .map(|service| (service.id, service.updated_at))
         .collect();
     let deadline = cloud.now() + BACK_WITHIN;
+    let pace = cloud.pace(FIRST, POLL);
     loop {
         let now = cloud.compute_services(BINARY).await?;
         let reported =
@@ -72,7 +75,7 @@ async fn wait(cloud: &Cloud, configured: usize) -> Result<(), Failure> {
                 format!("{BINARY} did not report within {BACK_WITHIN:?} after its restart; see its log");
             return Err(Failure::new(FailureKind::Broken, reason));
         }
-        cloud.wait(POLL).await;
+        cloud.look_again(&pace).await;
     }
 }
 
