@@ -39,6 +39,7 @@ fn trial(n: u32) -> Input {
         ask: None,
         cluster: None,
         note: None,
+        outlook: None,
     };
     Input::Trial { message: MessageId(Uuid::from_u128(n.into())), trial }
 }

@@ -75,6 +75,13 @@ impl Acquisition {
         scores
     }
 
+    /// Those of `points` that more probably work than not.
+    pub fn working(&self, points: Vec<Point>) -> Vec<Point> {
+        let Some(gp) = &self.feasibility else { return points };
+        let works: Vec<bool> = gp.predict_all(&points).into_iter().map(|p| p.mean > 0.0).collect();
+        points.into_iter().zip(works).filter(|(_, works)| *works).map(|(point, _)| point).collect()
+    }
+
     /// The worth of one point and its gradient by position, 0 in nominal columns.
     pub fn score_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
         let (mut score, mut gradient) = improvement_with_gradient(&self.draws, x);

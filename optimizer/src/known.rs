@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::id::TrialId;
 use autoopt_epoch::message::Ask;
 use autoopt_epoch::space::Parameters;
 
@@ -23,6 +24,9 @@ pub struct Seen {
     pub allowed: bool,
     /// As they came.
     pub parameters: Parameters,
+    /// Which trial it was, and its number.
+    pub trial: TrialId,
+    pub number: u32,
 }
 
 /// Everything an ask tells.
@@ -56,6 +60,8 @@ impl Known {
                     repeats: f64::from(result.repeats.max(1)),
                     allowed: codec.allows(&result.parameters),
                     parameters: result.parameters.clone(),
+                    trial: result.trial,
+                    number: result.number,
                 })
             })
             .collect();
@@ -64,6 +70,8 @@ impl Known {
                 .then(a.value.unwrap_or(f64::NAN).total_cmp(&b.value.unwrap_or(f64::NAN)))
                 .then(a.feasible.cmp(&b.feasible))
                 .then(a.repeats.total_cmp(&b.repeats))
+                .then(a.number.cmp(&b.number))
+                .then(a.trial.cmp(&b.trial))
         });
         let mut pending: Vec<Point> =
             ask.pending.iter().filter_map(|p| codec.encode(&p.parameters)).collect();
@@ -71,13 +79,6 @@ impl Known {
         let evaluated_keys = seen.iter().map(|s| key(&codec.snap(&s.point))).collect();
         let pending_keys = pending.iter().map(|p| key(&codec.snap(p))).collect();
         Self { seen, pending, evaluated_keys, pending_keys }
-    }
-
-    /// The same with nothing pending.
-    pub fn settled(mut self) -> Self {
-        self.pending.clear();
-        self.pending_keys.clear();
-        self
     }
 
     /// Whether `point` is being evaluated now.

@@ -10,6 +10,7 @@ pub mod asktell;
 pub mod design;
 pub mod known;
 pub mod model;
+pub mod outlook;
 pub mod propose;
 pub mod service;
 pub mod settings;

@@ -1,10 +1,11 @@
-//! From what is known to an acquisition: transformed outputs, fitted models, fantasies for what is pending.
+//! From what is known to models of it: transformed outputs, fitted hyperparameters, draws for what is pending.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::acquisition::Acquisition;
 use crate::design;
 use crate::known::Known;
+use crate::outlook::Models;
 use crate::space::{Codec, Column};
 use crate::surrogate::fit::{default_start, sample, search};
 use crate::surrogate::warp::{CURVATURES, Warp};
@@ -28,14 +29,22 @@ const DRAWS: usize = 16;
 /// Results from which on curved transformations are tried.
 const CURVED_FROM: usize = 8;
 
-/// What to maximise over the space; `None` while nothing was measured.
-pub fn acquisition(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Acquisition>, GpError> {
+/// What to maximise over the space, and the transformation of the outputs.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub acquisition: Acquisition,
+    pub warp: Warp,
+}
+
+/// The model with its most probable hyperparameters; `None` while nothing was measured.
+pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, GpError> {
     let columns = codec.columns();
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
     }
     let (data, feasible) = observations(known);
-    let objective = Fitted::new(columns, &data).model(columns, &data)?;
+    let fitted = Fitted::new(columns, &data);
+    let objective = fitted.model(columns, &data)?;
     let mut baseline: Vec<(f64, usize)> = (0..feasible.len())
         .filter(|i| feasible[*i])
         .map(|i| (objective.mean_at(&data.points[i]), i))
@@ -47,24 +56,39 @@ pub fn acquisition(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Acq
     let baseline: Vec<usize> = baseline.into_iter().map(|(_, i)| i).collect();
     let pending = &known.pending[..known.pending.len().min(MOST_PENDING)];
     let draws = Draws::new(&objective, &baseline, pending, DRAWS, seed)?;
-    Ok(Some(Acquisition { objective, draws, feasibility: feasibility(columns, known)? }))
+    let acquisition = Acquisition { objective, draws, feasibility: feasibility(columns, known)? };
+    Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 
-/// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged; none
-/// while nothing was measured. For a statement about points already known this costs little and sees through more noise than
-/// the most probable model alone.
-pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Vec<Gp>, GpError> {
+/// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    pub gps: Vec<Gp>,
+    pub warp: Warp,
+}
+
+impl Ensemble {
+    /// Both, to be looked at.
+    pub fn models(&self) -> Models<'_> {
+        Models { warp: &self.warp, gps: &self.gps }
+    }
+}
+
+/// The ensemble; `None` while nothing was measured. For a statement about points already known this costs little and sees
+/// through more noise than the most probable model alone.
+pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Ensemble>, GpError> {
     let columns = codec.columns();
     if known.measured().next().is_none() || columns.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let (data, _) = observations(known);
     let fitted = Fitted::new(columns, &data);
-    fitted
+    let gps = fitted
         .sample(columns, &mut design::generator(seed))
         .into_iter()
         .map(|hyper| Gp::new(columns, &hyper, &transformed(&data, &fitted.warp)))
-        .collect()
+        .collect::<Result<Vec<Gp>, GpError>>()?;
+    Ok(Some(Ensemble { gps, warp: fitted.warp }))
 }
 
 /// Every value with its point, and whether it worked. A point that was measured more than once is there as often: how far

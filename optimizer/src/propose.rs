@@ -18,6 +18,17 @@ const CENTRES: usize = 4;
 /// Moves between neighbours in discrete columns.
 const MOVES: usize = 8;
 
+/// What is proposed.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub point: Point,
+    /// The most promising candidates that were looked at, itself among them.
+    pub promising: Vec<Point>,
+}
+
+/// Candidates that are called promising, beside the refined ones.
+const PROMISING: usize = 100;
+
 /// The point of largest acquisition that keeps the constraints and is neither evaluated nor pending: many candidates, half
 /// spread over the space and half around the best evaluated points, of which the best are refined by gradient in
 /// continuous columns and by neighbours in discrete ones. `None` if every candidate is taken.
@@ -28,7 +39,7 @@ pub fn propose(
     candidates: usize,
     seed: u64,
     rng: &mut Xoshiro256PlusPlus,
-) -> Option<Point> {
+) -> Option<Proposal> {
     let pool = pool(acquisition, codec, known, candidates, seed, rng);
     if pool.is_empty() {
         return None;
@@ -36,6 +47,7 @@ pub fn propose(
     let scores = acquisition.scores(&pool);
     let mut order: Vec<usize> = (0..pool.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    let mut promising: Vec<Point> = order.iter().take(PROMISING).map(|i| pool[*i].clone()).collect();
     let mut starts: Vec<usize> = Vec::new();
     for i in order {
         // starts from one valley would all end at its bottom
@@ -49,11 +61,12 @@ pub fn propose(
     let mut best: Option<(f64, Point)> = None;
     for i in starts {
         let (point, score) = refine(acquisition, codec, known, pool[i].clone(), scores[i], rng);
+        promising.push(point.clone());
         if best.as_ref().is_none_or(|(s, _)| score > *s) {
             best = Some((score, point));
         }
     }
-    best.map(|(_, point)| point)
+    best.map(|(_, point)| Proposal { point, promising })
 }
 
 /// Candidates that may be proposed.

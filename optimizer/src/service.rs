@@ -72,6 +72,7 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         ask: Some(id),
         cluster: None,
         note: Some(suggestion.note),
+        outlook: suggestion.outlook,
     };
     let message = Outgoing::new(TRIAL_KEY, MessageId::derived(id.0, "answer"), &trial);
     let published = match bus.publish(message).await {

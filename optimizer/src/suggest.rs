@@ -1,13 +1,14 @@
 //! The answer to an ask: a pure function of it.
 
 use autoopt_epoch::formula::Linear;
-use autoopt_epoch::message::Ask;
+use autoopt_epoch::message::{Ask, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
 use crate::design;
 use crate::known::Known;
-use crate::model;
-use crate::propose::propose;
+use crate::model::{self, Model};
+use crate::outlook::{Models, choose, outlook};
+use crate::propose::{Proposal, propose};
 use crate::settings::{Method, Settings, SettingsError};
 use crate::space::{Codec, SpaceError};
 use crate::surrogate::GpError;
@@ -21,6 +22,8 @@ pub struct Suggestion {
     pub origin: Origin,
     /// For people: why this one.
     pub note: String,
+    /// What the model makes of the results, where there is one.
+    pub outlook: Option<Outlook>,
 }
 
 /// Where a suggestion comes from.
@@ -85,12 +88,12 @@ fn modelled(
     if known.seen.len() + known.pending.len() < initial {
         return space_filling(ask, codec, known, seed, false);
     }
-    let Some(acquisition) = model::acquisition(codec, known, seed)? else {
+    let Some(Model { acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, codec, known, seed, false);
     };
     let mut rng = design::generator(seed);
     match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
-        Some(point) => {
+        Some(Proposal { point, promising }) => {
             let expected = acquisition.objective.predict(&point);
             let best = known
                 .measured()
@@ -100,13 +103,16 @@ fn modelled(
                 "noisy expected improvement; {:+.2} standard deviations from the best known mean",
                 (best - expected.mean) / expected.variance.sqrt()
             );
-            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note })
+            let promising = acquisition.working(promising);
+            let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
+            let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
+            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook })
         }
         None => space_filling(ask, codec, known, seed, false),
     }
 }
 
-/// The best of the evaluated parameters by the model's mean, which sees through noise; by value where there is no
+/// The best of the evaluated parameters by the averaged models, which see through noise; by value where there is no
 /// model. `None` if none was measured.
 pub fn recommend(ask: &Ask) -> Option<Parameters> {
     let codec = Codec::new(&ask.parameters, &constraints(ask).ok()?).ok()?;
@@ -114,14 +120,10 @@ pub fn recommend(ask: &Ask) -> Option<Parameters> {
     if Settings::new(&ask.algorithm).ok()?.method != Method::Gp {
         return best_observed(&known);
     }
-    let known = known.settled();
     match model::ensemble(&codec, &known, ask.seed) {
-        Ok(models) if !models.is_empty() => known
-            .measured()
-            .filter(|s| s.allowed)
-            .map(|s| (models.iter().map(|gp| gp.mean_at(&s.point)).sum::<f64>(), s))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, s)| s.parameters.clone()),
+        Ok(Some(ensemble)) => {
+            choose(ensemble.models(), codec.columns(), &known).map(|c| c.recommended.parameters.clone())
+        }
         _ => best_observed(&known),
     }
 }
@@ -158,7 +160,7 @@ fn space_filling(
     } else {
         (Origin::Design, format!("point {} of a scrambled Sobol sequence", index + 1))
     };
-    Ok(Suggestion { parameters: codec.decode(&point), origin, note })
+    Ok(Suggestion { parameters: codec.decode(&point), origin, note, outlook: None })
 }
 
 fn shortage(ask: &Ask, known: &Known, shortage: design::Shortage) -> SuggestError {

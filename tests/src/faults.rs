@@ -162,6 +162,7 @@ async fn submit(bus: &Bus, i: u32) -> Result<()> {
         ask: None,
         cluster: None,
         note: None,
+        outlook: None,
     };
     let deadline = std::time::Instant::now() + Duration::from_secs(120);
     loop {

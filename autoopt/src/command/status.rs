@@ -2,6 +2,7 @@
 
 use autoopt_coordinator::api::view::{ClusterView, ExperimentDetail, ExperimentSummary, HealthStatus};
 use autoopt_coordinator::machine::Phase;
+use autoopt_epoch::message::Outlook;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
@@ -68,6 +69,9 @@ pub(crate) fn describe(detail: &ExperimentDetail, found: Option<&Parameters>, no
     }
     text.push_str(&format!("\n  baseline   {}", baseline(e)));
     text.push_str(&format!("\n  best       {}", best(e)));
+    if let Some(outlook) = &e.outlook {
+        text.push_str(&format!("\n  by model   {}", by_model(outlook)));
+    }
     text.push_str(&format!("\n  started    {} ({})", e.started, ago(now, e.started)));
     text.push_str(&format!("\n  id         {}", e.id));
     for epoch in &detail.running {
@@ -102,6 +106,21 @@ fn best(e: &ExperimentSummary) -> String {
             )
         }
     }
+}
+
+/// What the optimizer makes of the results.
+fn by_model(outlook: &Outlook) -> String {
+    let r = &outlook.recommended;
+    let who = if r.number == 0 { "the baseline".into() } else { format!("trial {}", r.number) };
+    let left = outlook.gain_left.map(|left| format!("; expected gain left: {:.2} %", left * 100.0));
+    format!(
+        "{who} with {} (90 %: {} to {}), the best with a probability of {:.0} %{}",
+        figure(r.objective),
+        figure(r.low),
+        figure(r.high),
+        r.probability_best * 100.0,
+        left.unwrap_or_default()
+    )
 }
 
 /// The best values beside those that were found.

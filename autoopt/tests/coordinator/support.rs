@@ -132,6 +132,7 @@ impl Services {
                 ask: None,
                 cluster: None,
                 note: None,
+                outlook: None,
             };
             self.engine.input(Input::Trial { message: MessageId::fresh(), trial })
         });

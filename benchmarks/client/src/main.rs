@@ -100,6 +100,7 @@ impl Client {
             ask: None,
             cluster: None,
             note: None,
+            outlook: None,
         };
         Outgoing::new(TRIAL_KEY, MessageId(trial_id(i).0), &trial)
     }

@@ -37,6 +37,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             objective: best.objective,
             parameters: best.parameters.clone(),
         }),
+        outlook: e.outlook.clone(),
         baseline,
         gain: gain.filter(|gain| gain.is_finite()),
         started: e.submitted,

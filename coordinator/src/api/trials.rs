@@ -82,6 +82,7 @@ async fn submit(
         ask: None,
         cluster: new.cluster,
         note: new.note,
+        outlook: None,
     };
     api.engine().await?.input(Input::Trial { message: MessageId::fresh(), trial }).await?;
     let accepted = known(&api, id).await?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use autoopt_epoch::experiment::{Budget, ExperimentSpec};
 use autoopt_epoch::failure::{FailureKind, Outcome};
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Action, Event, Goal, Measurement, Stage, TrialKind};
+use autoopt_epoch::message::{Action, Event, Goal, Measurement, Outlook, Stage, TrialKind};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
@@ -46,6 +46,9 @@ pub struct ExperimentSummary {
     /// The best feasible trial so far, the baseline included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<BestView>,
+    /// What the optimizer made of the results when it last answered; absent while it has no model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
     /// The baseline's objective on each cluster where it has been measured.
     pub baseline: BTreeMap<String, f64>,
     /// By how much the best is better than the mean of the baselines, as a part of it: 0.12 is 12 % better. Absent

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::breaker::list;
 use super::events::title;
+use super::outlook::expected;
 use super::turn::Turn;
 use super::{Experiment, Phase, Trial, TrialState};
 
@@ -34,7 +35,11 @@ impl Turn<'_> {
             return self.refuse_trial(Some(experiment), &trial, reason);
         }
         match self.check(experiment, &trial).and(parameters) {
-            Ok(parameters) => self.accept(experiment, id, trial, parameters),
+            Ok(parameters) => {
+                if !self.take_outlook(experiment, &trial) {
+                    self.accept(experiment, id, trial, parameters);
+                }
+            }
             Err(reason) => self.refuse_trial(Some(experiment), &trial, reason),
         }
     }
@@ -77,6 +82,10 @@ impl Turn<'_> {
                 "it answers question {ask}, which is answered already or no longer of interest"
             ));
         }
+        if let Some(outlook) = trial.outlook.as_ref().filter(|_| trial.ask.is_some()) {
+            self.conform(id, &outlook.recommended.parameters)
+                .map_err(|reason| format!("what its outlook recommends cannot be used: {reason}"))?;
+        }
         if !matches!(experiment.phase, Phase::Running | Phase::Paused) {
             return Err("the experiment is ending and takes no new trials".into());
         }
@@ -117,6 +126,7 @@ impl Turn<'_> {
         }
         let spent = found.accepted >= found.spec.budget.trials;
         let asked = found.ask.is_some();
+        let outlook = given.outlook.filter(|_| given.ask.is_some());
         if given.ask.is_some() || spent {
             found.ask = None;
         }
@@ -143,8 +153,10 @@ impl Turn<'_> {
         self.trial_mut(experiment, id);
         let from = if trial.ask.is_some() { "from the optimizer" } else { "by hand" };
         let note = trial.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
-        let message = format!("{} {from} accepted{note}", title(trial.kind, trial.number));
-        let detail = json!({"kind": trial.kind, "parameters": trial.parameters, "ask": trial.ask});
+        let left = outlook.as_ref().and_then(expected).map(|left| format!("; {left}")).unwrap_or_default();
+        let message = format!("{} {from} accepted{note}{left}", title(trial.kind, trial.number));
+        let detail =
+            json!({"kind": trial.kind, "parameters": trial.parameters, "ask": trial.ask, "outlook": outlook});
         self.log_trial(&trial, EventKind::TrialAccepted, message, detail);
         self.wait(experiment, id);
         self.curious.insert(experiment);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Observation, Stage};
+use autoopt_epoch::message::{Observation, Outlook, Stage};
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,12 @@ pub struct Experiment {
     pub ask_after: Option<Timestamp>,
     /// The best feasible trial, the baseline included.
     pub best: Option<Best>,
+    /// What the optimizer made of the results when it last answered.
+    #[serde(default)]
+    pub outlook: Option<Outlook>,
+    /// Answers in a row that expected less gain than `budget.stop_below`.
+    #[serde(default)]
+    pub calm: u32,
     /// By cluster; in the store each has its own row.
     #[serde(skip)]
     pub sites: BTreeMap<String, Site>,
@@ -72,12 +78,22 @@ impl Experiment {
             refused: self.refused,
             ask_after: self.ask_after,
             best: self.best.clone(),
+            outlook: self.outlook.clone(),
+            calm: self.calm,
             sites: BTreeMap::new(),
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             results: Vec::new(),
             settled: BTreeMap::new(),
         }
+    }
+
+    /// The values to go on with: what the optimizer recommends, which sees through noise; the best measured ones where it
+    /// recommends nothing. `None` while neither beats the baseline.
+    pub fn recommended(&self) -> Option<&Parameters> {
+        let by_model = self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters));
+        let measured = self.best.as_ref().map(|b| (b.number, &b.parameters));
+        by_model.or(measured).filter(|(number, _)| *number > 0).map(|(_, parameters)| parameters)
     }
 
     /// When no new trial is begun any more, if the budget says so.

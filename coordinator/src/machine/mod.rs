@@ -11,8 +11,8 @@
 //! - **M6** the same input twice has the effects of once.
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
-//! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` (the
-//! optimizer), `breaker` (a cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's
+//! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook`
+//! (the optimizer), `breaker` (a cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's
 //! sentences), `index` (what is looked up, derived from the rest), `invariants` (the rules above as predicates).
 
 mod accept;
@@ -28,6 +28,7 @@ mod experiment;
 mod index;
 pub mod invariants;
 mod leaks;
+mod outlook;
 mod plan;
 mod reports;
 mod restore;

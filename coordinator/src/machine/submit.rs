@@ -54,6 +54,8 @@ impl Turn<'_> {
             ask_after: None,
             sites,
             best: None,
+            outlook: None,
+            calm: 0,
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             results: Vec::new(),

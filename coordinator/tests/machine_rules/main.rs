@@ -8,6 +8,7 @@
 
 mod exploration;
 mod leaks;
+mod outlook;
 mod random;
 mod regressions;
 mod scenarios;

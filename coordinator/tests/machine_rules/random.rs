@@ -57,6 +57,7 @@ impl Chaos {
                 ask: Some(ask.ask),
                 cluster: None,
                 note: None,
+                outlook: None,
             };
             self.messages += 1;
             self.inputs.push(Input::Trial { message: MessageId(Uuid::from_u128(self.messages)), trial });

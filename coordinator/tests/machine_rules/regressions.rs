@@ -20,6 +20,7 @@ fn trial(id: Option<TrialId>, cluster: Option<&str>) -> message::Trial {
         ask: None,
         cluster: cluster.map(Into::into),
         note: None,
+        outlook: None,
     }
 }
 

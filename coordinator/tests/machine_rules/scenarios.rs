@@ -149,6 +149,7 @@ fn what_teaches_is_told_and_what_does_not_is_not() {
             ask: Some(ask.ask),
             cluster: None,
             note: None,
+            outlook: None,
         };
         assert_eq!(lab.send(trial), None);
         ask
@@ -371,6 +372,7 @@ fn a_trial_that_cannot_be_used_is_refused_with_its_reason() {
         ask: None,
         cluster: None,
         note: None,
+        outlook: None,
     };
     let mut refused = |trial, expected: &str| {
         let reason = lab.send(trial).unwrap_or_else(|| panic!("taken, not `{expected}`"));
@@ -429,6 +431,7 @@ fn a_silent_optimizer_is_asked_again_and_a_wrong_one_stops_the_experiment() {
             ask: Some(open.ask),
             cluster: None,
             note: None,
+            outlook: None,
         };
         assert!(lab.send(trial).is_some());
         if n < 5 {

@@ -254,6 +254,7 @@ impl Lab {
             ask: None,
             cluster: None,
             note: None,
+            outlook: None,
         })
     }
 

@@ -43,6 +43,8 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         ask_after: None,
         sites: BTreeMap::new(),
         best: None,
+        outlook: None,
+        calm: 0,
         trials: BTreeMap::new(),
         epochs: BTreeMap::new(),
         results: Vec::new(),

@@ -22,6 +22,14 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
     if let Some(wall_time) = spec.budget.wall_time {
         positive(&mut problems, "budget.wall_time", wall_time);
     }
+    if let Some(part) = spec.budget.stop_below
+        && !(part > 0.0 && part < 1.0)
+    {
+        let message = format!("{part} is not a part of the best value; expected a number between 0 and 1");
+        problems.push(
+            Problem::new("budget.stop_below", message).with_hint("for example 0.005 for half a percent"),
+        );
+    }
     name(&mut problems, "algorithm.name", &spec.algorithm.name, "an algorithm's name");
     if let Err(found) = Space::new(spec.parameters.clone(), &spec.constraints) {
         problems.extend(found);

@@ -128,6 +128,10 @@ pub struct Budget {
     /// No new trial is begun after this long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Period>,
+    /// The search ends early once the expected gain left, as a part of the best value, is below this in three answers of
+    /// the optimizer in a row: 0.005 is 0.5 %. Needs an optimizer with a model, as `gp` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_below: Option<f64>,
 }
 
 /// Who proposes trials.

@@ -9,6 +9,7 @@ mod decode;
 mod epoch;
 mod event;
 mod leak;
+mod outlook;
 mod report;
 pub mod schema;
 mod trial;
@@ -19,6 +20,7 @@ pub use decode::{DecodeError, MAX_BODY, decode};
 pub use epoch::{Action, Cancel, Epoch, Measure, Stage};
 pub use event::{Event, EventKind};
 pub use leak::{Leak, LeakKind};
+pub use outlook::{Outlook, Recommended};
 pub use report::{Done, Measurement, Report, ReportState, Violation};
 pub use trial::{Trial, TrialKind};
 

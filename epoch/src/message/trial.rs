@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AskId, TrialId};
+use crate::message::Outlook;
 use crate::space::Parameters;
 
 /// `autoopt.trial.v1`, routing key `trial`: asks for one evaluation. Only the first two fields are required.
@@ -25,6 +26,9 @@ pub struct Trial {
     /// For people: why this trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Beside an answer: what the optimizer makes of the results so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
 }
 
 /// Where a trial came from.

@@ -1,0 +1,81 @@
+//! What the optimizer says of the results beside its proposal.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use autoopt_epoch::message::{Ask, Goal, Outlook};
+use autoopt_optimizer::{design, suggest};
+use serde_json::{Value, json};
+
+const ID: &str = "0192a3b4-c5d6-7e8f-9012-000000000001";
+
+/// An ask over `x` and `y` from 0 to 1 that knows `f` at `points`.
+fn ask(points: &[[f64; 2]], f: impl Fn(usize, [f64; 2]) -> f64) -> Ask {
+    let results: Vec<Value> = points
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            json!({
+                "trial": ID, "number": i + 1, "kind": "proposed", "cluster": "c", "parameters": {"x": p[0], "y": p[1]},
+                "repeats": 1, "outcome": "measured", "objective": f(i, *p),
+            })
+        })
+        .collect();
+    let axis = |name: &str| json!({"name": name, "type": "float", "low": 0.0, "high": 1.0, "default": 0.5});
+    serde_json::from_value(json!({
+        "ask": ID, "experiment": "e", "experiment_id": ID, "number": results.len() + 1, "algorithm": {"name": "gp"},
+        "seed": 3, "goal": "minimize", "parameters": [axis("x"), axis("y")], "budget": 100, "parallel": 1, "results": results,
+    }))
+    .unwrap()
+}
+
+fn spread(n: u32, seed: u64) -> Vec<[f64; 2]> {
+    (0..n).map(|i| design::sobol(i, 2, seed)).map(|p| [p[0], p[1]]).collect()
+}
+
+fn outlook(ask: &Ask) -> Outlook {
+    suggest(ask).unwrap().outlook.unwrap()
+}
+
+fn bowl([x, y]: [f64; 2]) -> f64 {
+    2.0 + (x - 0.4).powi(2) + (y - 0.7).powi(2)
+}
+
+/// Noise of unit variance, by index.
+fn noise(i: usize, seed: u64) -> f64 {
+    design::normal(&mut design::generator(design::seed(&[i as u64, seed])))
+}
+
+#[test]
+fn less_is_left_to_gain_the_more_is_known() {
+    let left = |n| outlook(&ask(&spread(n, 1), |_, p| bowl(p))).gain_left.unwrap();
+    let (few, many) = (left(8), left(60));
+    assert!(many < 0.5 * few && many < 0.003, "{few} {many}");
+    // the best of the sixty is at least as far from the best there is
+    let best = spread(60, 1).into_iter().map(bowl).fold(f64::MAX, f64::min);
+    assert!(many > 0.1 * (best - 2.0) / best, "{many} {best}");
+}
+
+#[test]
+fn the_middle_of_a_plateau_is_recommended() {
+    // a staircase in x whose lowest step is from 0.4 to 0.6
+    let steps = |[x, _]: [f64; 2]| 1.0 + ((x - 0.5).abs() / 0.1).floor();
+    let points: Vec<[f64; 2]> =
+        (0..44).map(|i| [(f64::from(i % 22) + 0.5) / 22.0, f64::from(i / 22)]).collect();
+    let o = outlook(&ask(&points, |_, p| steps(p)));
+    let x = o.recommended.parameters["x"].as_f64().unwrap();
+    assert!((x - 0.5).abs() < 0.05, "{o:?}");
+}
+
+#[test]
+fn maximising_is_the_same_with_the_other_sign() {
+    let points = spread(25, 4);
+    let least = ask(&points, |i, p| bowl(p) + 0.01 * noise(i, 1));
+    let mut most = least.clone();
+    most.goal = Goal::Maximize;
+    most.results.iter_mut().for_each(|r| r.objective = r.objective.map(|y| -y));
+    let (a, b) = (outlook(&least), outlook(&most));
+    assert_eq!(a.recommended.parameters, b.recommended.parameters);
+    assert_eq!((a.recommended.low, a.recommended.high), (-b.recommended.high, -b.recommended.low));
+    assert_eq!(a.gain_left, b.gain_left);
+    assert!(b.recommended.low < b.recommended.objective && b.recommended.objective < b.recommended.high);
+}
