@@ -8,6 +8,7 @@ pub mod acquisition;
 pub mod ascent;
 pub mod asktell;
 pub mod design;
+pub mod explain;
 pub mod known;
 pub mod model;
 pub mod outlook;
@@ -18,5 +19,6 @@ pub mod space;
 pub mod suggest;
 pub mod surrogate;
 
+pub use explain::explain;
 pub use service::serve;
 pub use suggest::{Origin, SuggestError, Suggestion, recommend, suggest};

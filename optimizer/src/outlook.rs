@@ -38,6 +38,15 @@ impl Models<'_> {
         self.gps.iter().map(|gp| gp.mean_at(x)).sum::<f64>() / self.gps.len() as f64
     }
 
+    /// Standard deviation of one measurement at `x`, in the objective's unit.
+    pub fn noise_at(&self, x: &[f64]) -> f64 {
+        let each = self.gps.iter().map(|gp| {
+            let (mean, noise) = (gp.mean_at(x), (0.5 * gp.hyper().log_noise).exp());
+            0.5 * (self.warp.invert(mean + noise) - self.warp.invert(mean - noise))
+        });
+        each.sum::<f64>() / self.gps.len() as f64
+    }
+
     /// Functions from all models, equally many from each; see [`values`].
     pub fn paths(&self, columns: &[Column], draws: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<Paths> {
         let each = draws.div_ceil(self.gps.len());

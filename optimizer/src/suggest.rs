@@ -178,7 +178,7 @@ fn seed(ask: &Ask, known: &Known) -> u64 {
     design::seed(&[&[ask.seed, u64::from(ask.number)], pending.as_slice()].concat())
 }
 
-fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
+pub(crate) fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
     let numbers: Vec<&str> = ask
         .parameters
         .iter()

@@ -7,6 +7,7 @@ mod dead_letters;
 mod deploy;
 mod doctor;
 mod events;
+mod explain;
 mod export;
 mod init;
 mod knobs;
@@ -90,6 +91,7 @@ enum Command {
     #[command(subcommand)]
     Trial(trial::Trial),
     Export(export::Export),
+    Explain(explain::Explain),
     Events(events::Events),
     Clusters(clusters::Clusters),
     #[command(subcommand)]
@@ -150,6 +152,7 @@ impl Autoopt {
             Command::Stop(wish) => wish.run(&client()?, "stop", json).await,
             Command::Cancel(wish) => wish.run(&client()?, "cancel", json).await,
             Command::Trial(trial) => trial.run(&client()?, json).await,
+            Command::Explain(explain) => explain.run(&client()?, json).await,
             Command::Export(export) => export.run(&client()?, json).await,
             Command::Events(events) => events.run(&client()?, json).await,
             Command::Clusters(clusters) => clusters.run(&client()?, json).await,

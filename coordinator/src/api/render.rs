@@ -37,7 +37,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             objective: best.objective,
             parameters: best.parameters.clone(),
         }),
-        outlook: e.outlook.clone(),
+        outlook: e.outlook.as_deref().cloned(),
         baseline,
         gain: gain.filter(|gain| gain.is_finite()),
         started: e.submitted,

@@ -40,7 +40,7 @@ pub struct Experiment {
     pub best: Option<Best>,
     /// What the optimizer made of the results when it last answered.
     #[serde(default)]
-    pub outlook: Option<Outlook>,
+    pub outlook: Option<Box<Outlook>>,
     /// Answers in a row that expected less gain than `budget.stop_below`.
     #[serde(default)]
     pub calm: u32,

@@ -187,6 +187,31 @@ impl Codec {
         })
     }
 
+    /// What the columns of parameter number `parameter` hold at each of its levels, in ascending order: of a number at most
+    /// `most`, evenly spread over its scale, then its special values; of others every choice. One level for a constant.
+    pub fn levels(&self, parameter: usize, most: usize) -> Vec<Vec<(usize, f64)>> {
+        match &self.axes[parameter] {
+            Axis::Constant(_) => vec![Vec::new()],
+            Axis::Choice { column, values } => (0..values.len()).map(|i| vec![(*column, i as f64)]).collect(),
+            Axis::Number { column, scale, special } => {
+                let nominal = special.as_ref().map(|(nominal, _)| *nominal);
+                let mut numbers: Vec<f64> =
+                    (0..most).map(|i| scale.decode((i as f64 + 0.5) / most as f64)).collect();
+                numbers.dedup();
+                let special = special.iter().flat_map(|(_, values)| values.iter().cloned());
+                let mut point = vec![0.5; self.columns.len()];
+                let mut levels = Vec::new();
+                for value in numbers.into_iter().map(|x| scale.value(x)).chain(special) {
+                    if self.axes[parameter].write(&value, &mut point) {
+                        let nominal = nominal.map(|nominal| (nominal, point[nominal]));
+                        levels.push(std::iter::once((*column, point[*column])).chain(nominal).collect());
+                    }
+                }
+                levels
+            }
+        }
+    }
+
     /// All points that keep the constraints, where there are at most [`ENUMERABLE`] points; `None` where there are more.
     pub fn enumerate(&self) -> Option<impl Iterator<Item = Point> + '_> {
         let size = self.size().filter(|n| *n <= ENUMERABLE)? as u64;

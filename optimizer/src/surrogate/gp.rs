@@ -1,6 +1,6 @@
 //! A Gaussian process with known hyperparameters, conditioned on data.
 
-use faer::linalg::solvers::{Llt, Solve};
+use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Mat, Side};
 
 use super::kernel::{Kernel, Table, dot};
@@ -127,6 +127,22 @@ impl Gp {
     /// `ln p(y | X, m) + ln N(m | 0, 1)` up to a constant.
     pub fn log_likelihood(&self) -> f64 {
         self.solved.log_likelihood()
+    }
+
+    /// The outputs it is conditioned on.
+    pub fn values(&self) -> Vec<f64> {
+        self.solved.residual.iter().map(|r| r + self.solved.mean).collect()
+    }
+
+    /// Mean and variance of each measurement as all others predict it: `y_i − α_i / K⁻¹_ii` and `1 / K⁻¹_ii` (Rasmussen,
+    /// Williams 2006, eq. 5.12). The constant mean stays.
+    pub fn left_out(&self) -> Vec<(f64, f64)> {
+        let inverse = self.solved.factor.inverse();
+        self.values()
+            .into_iter()
+            .enumerate()
+            .map(|(i, y)| (y - self.solved.alpha[i] / inverse[(i, i)], 1.0 / inverse[(i, i)]))
+            .collect()
     }
 
     /// The kernel.
@@ -314,6 +330,23 @@ mod tests {
         assert!(
             (all.mean - posterior.mean).abs() < 1e-12 && (all.variance - posterior.variance).abs() < 1e-12
         );
+    }
+
+    #[test]
+    fn what_is_left_out_is_predicted_as_by_a_model_without_it() {
+        let hyper = two_points().0;
+        let points: Vec<Point> = (0..6).map(|i| vec![f64::from(i) / 5.0]).collect();
+        let values: Vec<f64> = points.iter().map(|p| (5.0 * p[0]).sin()).collect();
+        let all = Data { points, values, repeats: vec![1.0; 6] };
+        let gp = Gp::new(&COLUMNS, &hyper, &all).unwrap();
+        let (mean, variance) = gp.left_out()[2];
+        let mut others = all.clone();
+        let (point, value) = (others.points.remove(2), others.values.remove(2));
+        others.repeats.remove(2);
+        // its own constant mean differs a little, which `left_out` leaves as it is
+        let other = Gp::new(&COLUMNS, &hyper, &others).unwrap().predict(&point);
+        assert!((other.variance + hyper.log_noise.exp() - variance).abs() < 1e-9);
+        assert!((other.mean - mean).abs() < 0.1 && (mean - value).abs() < 1.0, "{other:?} {mean}");
     }
 
     #[test]

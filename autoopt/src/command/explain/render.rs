@@ -1,0 +1,136 @@
+//! An explanation as people read it.
+
+use autoopt_coordinator::api::view::ExperimentDetail;
+use autoopt_epoch::space::Value;
+use autoopt_optimizer::explain::{Effect, Estimate, Explanation, Level, Robustness, Room};
+
+use crate::show::{cell, figure, plain, table};
+
+/// Interactions that are shown.
+const PAIRS: usize = 3;
+
+pub(super) fn describe(detail: &ExperimentDetail, e: &Explanation) -> String {
+    let unit = detail.spec.objective.unit.as_deref().map(|u| format!(" {}", plain(u))).unwrap_or_default();
+    let mut parts = vec![
+        format!(
+            "{}: {} results measured, {} failed; one measurement is off by about {}{unit} (standard deviation)",
+            plain(&detail.summary.name),
+            e.measured,
+            e.failed,
+            figure(e.noise)
+        ),
+        recommendation(e, &unit),
+        rooms(&e.robustness),
+        effects(&e.effects),
+    ];
+    if !e.interactions.is_empty() {
+        let pairs: Vec<String> = e
+            .interactions
+            .iter()
+            .take(PAIRS)
+            .map(|i| {
+                format!(
+                    "  {} with {}: {}",
+                    plain(&i.parameters[0]),
+                    plain(&i.parameters[1]),
+                    percent(&i.share)
+                )
+            })
+            .collect();
+        parts.push(format!(
+            "Interactions (second-order Sobol indices, of the four parameters that have most):\n{}",
+            pairs.join("\n")
+        ));
+    }
+    parts.push(format!(
+        "Calibration: of {} results, each predicted from the others, R² is {:.2}; 90 % intervals held {:.0} % of them",
+        e.calibration.results,
+        e.calibration.r_squared,
+        e.calibration.within_90 * 100.0
+    ));
+    if e.caveats.is_empty() {
+        parts.push("No caveats.".into());
+    } else {
+        let all: Vec<String> = e.caveats.iter().map(|c| format!("  - {}", plain(c))).collect();
+        parts.push(format!("To be kept in mind:\n{}", all.join("\n")));
+    }
+    parts.join("\n\n")
+}
+
+fn recommendation(e: &Explanation, unit: &str) -> String {
+    let Some(outlook) = &e.outlook else { return "Nothing is recommended.".into() };
+    let r = &outlook.recommended;
+    let who = if r.number == 0 { "the values that were found".into() } else { format!("trial {}", r.number) };
+    let left = outlook.gain_left.map(|left| format!("; expected gain left: {:.2} %", left * 100.0));
+    format!(
+        "Recommended: {who}, with {}{unit} [{}, {}]; the best of the measured ones with a probability of {:.0} %{}",
+        figure(r.objective),
+        figure(r.low),
+        figure(r.high),
+        r.probability_best * 100.0,
+        left.unwrap_or_default()
+    )
+}
+
+fn rooms(robustness: &Robustness) -> String {
+    let mut shown = table(&["parameter", "recommended", "as good"]);
+    for room in &robustness.parameters {
+        shown.add_row([cell(&room.parameter), cell(&room.recommended), cell(as_good(room))]);
+    }
+    let together = match robustness.radius {
+        0.0 => "All together may be off by less than 1 % of their ranges.".into(),
+        radius => format!("All together may be off by {:.0} % of their ranges.", radius * 100.0),
+    };
+    format!(
+        "What costs less than {:.0} %, each parameter alone:\n{}\n{together}",
+        robustness.tolerance * 100.0,
+        shown.trim_fmt()
+    )
+}
+
+/// A stretch of numbers by its ends, other values one by one.
+fn as_good(room: &Room) -> String {
+    match room.good.as_slice() {
+        [] => "no other".into(),
+        [only] => number(only),
+        [first, .., last] if first.as_f64().is_some() => format!("{} to {}", number(first), number(last)),
+        several => several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn number(value: &Value) -> String {
+    value.as_f64().map_or_else(|| value.to_string(), figure)
+}
+
+fn effects(effects: &[Effect]) -> String {
+    let mut shown = table(&["parameter", "by itself", "with others", "lowest mean at", "highest mean at"]);
+    for effect in effects {
+        let by = |a: &&Level, b: &&Level| a.objective.mean.total_cmp(&b.objective.mean);
+        let at = |level: Option<&Level>| {
+            level.map_or_else(String::new, |l| {
+                format!(
+                    "{}: {} [{}, {}]",
+                    number(&l.value),
+                    figure(l.objective.mean),
+                    figure(l.objective.low),
+                    figure(l.objective.high)
+                )
+            })
+        };
+        shown.add_row([
+            cell(&effect.parameter),
+            cell(percent(&effect.first_order)),
+            cell(percent(&effect.total)),
+            cell(at(effect.levels.iter().min_by(by))),
+            cell(at(effect.levels.iter().max_by(by))),
+        ]);
+    }
+    format!(
+        "Importance (Sobol indices, first-order and total: shares of the objective's variance over the space) and main effects:\n{}",
+        shown.trim_fmt()
+    )
+}
+
+fn percent(share: &Estimate) -> String {
+    format!("{:.0} % [{:.0}, {:.0}]", share.mean * 100.0, share.low * 100.0, share.high * 100.0)
+}

@@ -1,0 +1,130 @@
+//! What the model thinks of an experiment, for people: main effects, importance, interactions, how far the recommendation
+//! may be left, how well the model predicts, and where the data support no statement.
+
+mod calibration;
+mod caveats;
+mod effects;
+mod robustness;
+
+use autoopt_epoch::message::{Ask, Outlook};
+use autoopt_epoch::space::Value;
+use serde::Serialize;
+
+use crate::design;
+use crate::known::Known;
+use crate::model;
+use crate::outlook::{choose, outlook};
+use crate::propose::propose;
+use crate::space::Codec;
+use crate::suggest::{SuggestError, constraints};
+
+pub use calibration::Calibration;
+pub use effects::{Effect, Interaction, Level};
+pub use robustness::{Robustness, Room};
+
+/// Functions drawn from the models for effects.
+const DRAWS: usize = 40;
+/// Candidates among which points are sought that may be better than the recommendation.
+const CANDIDATES: usize = 1000;
+
+/// A number and where it is with a probability of 90 %.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    pub mean: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Estimate {
+    /// Of draws from the posterior: their mean, and their quantiles at 5 % and 95 %.
+    fn of(mut draws: Vec<f64>) -> Self {
+        draws.sort_by(f64::total_cmp);
+        let n = draws.len().max(1);
+        let at = |p: f64| draws.get((p * (n - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
+        Self { mean: draws.iter().sum::<f64>() / n as f64, low: at(0.05), high: at(0.95) }
+    }
+}
+
+/// Everything that is said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Measured results with a place in the space, and those that failed.
+    pub measured: usize,
+    pub failed: usize,
+    /// Standard deviation of one measurement at the recommendation, in the objective's unit, as the model sees it.
+    pub noise: f64,
+    pub outlook: Option<Outlook>,
+    pub robustness: Robustness,
+    /// By parameter that can vary, the most important first.
+    pub effects: Vec<Effect>,
+    /// The strongest first.
+    pub interactions: Vec<Interaction>,
+    pub calibration: Calibration,
+    /// What is not to be concluded, and why.
+    pub caveats: Vec<String>,
+}
+
+/// Why nothing can be said.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ExplainError {
+    /// Too little was measured for a model.
+    #[error("{measured} results are measured; the model needs at least {needed}; let more trials run")]
+    TooFew { measured: usize, needed: usize },
+    /// Every parameter has a single value.
+    #[error("no parameter of the space can vary")]
+    Constant,
+    /// The space, or the model.
+    #[error(transparent)]
+    Suggest(#[from] SuggestError),
+}
+
+/// Explains the results of `ask`, whatever algorithm proposed them.
+pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
+    let codec = Codec::new(&ask.parameters, &constraints(ask)?).map_err(SuggestError::from)?;
+    if codec.columns().is_empty() {
+        return Err(ExplainError::Constant);
+    }
+    let known = Known::new(ask, &codec);
+    let measured = known.measured().count();
+    let few = ExplainError::TooFew { measured, needed: caveats::LEAST };
+    if measured < caveats::LEAST {
+        return Err(few);
+    }
+    let seed = design::seed(&[ask.seed, known.seen.len() as u64]);
+    let ensemble = model::ensemble(&codec, &known, seed).map_err(SuggestError::from)?;
+    let Some(ensemble) = ensemble else { return Err(few) };
+    let models = ensemble.models();
+    let Some(choice) = choose(models, codec.columns(), &known) else { return Err(few) };
+    let centre = choice.recommended.point.clone();
+    let mut rng = design::generator(seed);
+    let promising = model::model(&codec, &known, seed)
+        .map_err(SuggestError::from)?
+        .and_then(|m| {
+            let proposal = propose(&m.acquisition, &codec, &known, CANDIDATES, seed, &mut rng)?;
+            Some(m.acquisition.working(proposal.promising))
+        })
+        .unwrap_or_default();
+    let paths = models.paths(codec.columns(), DRAWS, &mut rng);
+    let look = |points: &[_]| models.values(&paths, points);
+    let (effects, interactions) = effects::effects(&codec, ask, seed, look);
+    let robustness = robustness::robustness(&codec, ask, &centre, look);
+    let calibration = calibration::calibration(&ensemble.gps);
+    let mut explanation = Explanation {
+        measured,
+        failed: known.seen.iter().filter(|s| !s.feasible).count(),
+        noise: models.noise_at(&centre),
+        outlook: outlook(models, &codec, &known, ask.goal, &promising, seed),
+        robustness,
+        effects,
+        interactions,
+        calibration,
+        caveats: Vec::new(),
+    };
+    explanation.caveats = caveats::caveats(&explanation, ask, codec.columns().len(), known.seen.len());
+    Ok(explanation)
+}
+
+/// A value with its parameter's name, as levels and rooms have it.
+fn value_at(codec: &Codec, point: &[f64], name: &str) -> Value {
+    codec.decode(point).remove(name).unwrap_or(Value::Bool(false))
+}
