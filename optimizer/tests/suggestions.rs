@@ -289,7 +289,7 @@ proptest! {
             r.objective = r.objective.map(|y| -y);
         }
         turned.goal = autoopt_epoch::message::Goal::Maximize;
-        prop_assert_eq!(&answer, &suggest(&turned).unwrap());
+        prop_assert_eq!(&answer.parameters, &suggest(&turned).unwrap().parameters);
     }
 }
 

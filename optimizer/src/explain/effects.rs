@@ -14,10 +14,10 @@ const BASE: usize = 96;
 /// Levels of a number.
 const LEVELS: usize = 12;
 /// The same of a pair.
-const PAIR_BASE: usize = 64;
-const PAIR_LEVELS: usize = 5;
+const PAIR_BASE: usize = 32;
+const PAIR_LEVELS: usize = 8;
 /// Parameters, those with the most interaction, of which all pairs are looked at.
-const PAIRED: usize = 4;
+const PAIRED: usize = 3;
 
 /// What one parameter does, averaged over all others, each uniform over its range (the logarithm of a log parameter, the
 /// values of a categorical).
@@ -51,6 +51,8 @@ pub struct Interaction {
 struct Factor<'a> {
     name: &'a str,
     levels: Vec<Vec<(usize, f64)>>,
+    /// The same, fewer.
+    some: Vec<Vec<(usize, f64)>>,
 }
 
 /// By draw: variance by the parameter itself, with its interactions, and in all; and the mean at each level.
@@ -75,7 +77,11 @@ pub(super) fn effects(
         .parameters
         .iter()
         .enumerate()
-        .map(|(i, p)| Factor { name: &p.name, levels: codec.levels(i, LEVELS) })
+        .map(|(i, p)| Factor {
+            name: &p.name,
+            levels: codec.levels(i, LEVELS),
+            some: thinned(&codec.levels(i, PAIR_LEVELS)),
+        })
         .filter(|f| f.levels.len() > 1)
         .collect();
     let tables: Vec<Table> =
@@ -112,12 +118,11 @@ pub(super) fn effects(
     for (n, i) in paired.iter().enumerate() {
         for j in &paired[n + 1..] {
             let (a, b) = (&factors[*i], &factors[*j]);
-            let (some_a, some_b) = (thinned(&a.levels), thinned(&b.levels));
             let both: Vec<Vec<(usize, f64)>> =
-                some_a.iter().flat_map(|x| some_b.iter().map(|y| [x.as_slice(), y].concat())).collect();
+                a.some.iter().flat_map(|x| b.some.iter().map(|y| [x.as_slice(), y].concat())).collect();
             let values = look(&crossed(&base[..PAIR_BASE], &both));
             let together: Vec<f64> =
-                (0..draws).map(|s| interaction(values.col_as_slice(s), some_a.len(), some_b.len())).collect();
+                (0..draws).map(|s| interaction(values.col_as_slice(s), a.some.len(), b.some.len())).collect();
             interactions.push(Interaction {
                 parameters: [a.name.to_owned(), b.name.to_owned()],
                 share: shares(&together, &variance),

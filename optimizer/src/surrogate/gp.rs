@@ -340,7 +340,7 @@ mod tests {
         let all = Data { points, values, repeats: vec![1.0; 6] };
         let gp = Gp::new(&COLUMNS, &hyper, &all).unwrap();
         let (mean, variance) = gp.left_out()[2];
-        let mut others = all.clone();
+        let mut others = all;
         let (point, value) = (others.points.remove(2), others.values.remove(2));
         others.repeats.remove(2);
         // its own constant mean differs a little, which `left_out` leaves as it is

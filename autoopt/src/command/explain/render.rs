@@ -38,7 +38,7 @@ pub(super) fn describe(detail: &ExperimentDetail, e: &Explanation) -> String {
             })
             .collect();
         parts.push(format!(
-            "Interactions (second-order Sobol indices, of the four parameters that have most):\n{}",
+            "Interactions (second-order Sobol indices, of the three parameters that have most):\n{}",
             pairs.join("\n")
         ));
     }

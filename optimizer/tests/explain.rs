@@ -1,0 +1,99 @@
+//! What is said of an experiment's results.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use autoopt_epoch::message::Ask;
+use autoopt_optimizer::explain::{ExplainError, Explanation};
+use autoopt_optimizer::{design, explain};
+use serde_json::{Value, json};
+
+const ID: &str = "0192a3b4-c5d6-7e8f-9012-000000000001";
+
+/// An ask over four numbers and a categorical that knows `f` at `n` spread points.
+fn ask(n: u32, f: impl Fn(u32, &[f64], &str) -> f64) -> Ask {
+    let results: Vec<Value> = (0..n)
+        .map(|i| {
+            let u = design::sobol(i, 5, 11);
+            let c = ["one", "two", "three"][(u[4] * 3.0) as usize];
+            json!({
+                "trial": ID, "number": i + 1, "kind": "proposed", "cluster": "c", "repeats": 1, "outcome": "measured",
+                "parameters": {"a": u[0], "b": u[1], "c": u[2], "d": u[3], "choice": c}, "objective": f(i, &u[..4], c),
+            })
+        })
+        .collect();
+    let mut parameters: Vec<Value> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| json!({"name": name, "type": "float", "low": 0.0, "high": 1.0, "default": 0.5}))
+        .collect();
+    parameters.push(
+        json!({"name": "choice", "type": "categorical", "choices": ["one", "two", "three"], "default": "one"}),
+    );
+    serde_json::from_value(json!({
+        "ask": ID, "experiment": "e", "experiment_id": ID, "number": n + 1, "algorithm": {"name": "sobol"}, "seed": 3,
+        "goal": "maximize", "parameters": parameters, "budget": 100, "parallel": 1, "results": results,
+    }))
+    .unwrap()
+}
+
+fn noise(i: u32) -> f64 {
+    design::normal(&mut design::generator(design::seed(&[u64::from(i), 5])))
+}
+
+fn effect<'a>(e: &'a Explanation, name: &str) -> &'a autoopt_optimizer::explain::Effect {
+    e.effects.iter().find(|x| x.parameter == name).unwrap()
+}
+
+#[test]
+fn what_matters_is_found_with_its_share() {
+    // variances: 9/12 by a, 4/12 · 1/12 by b and c together, 2/9 by the choice
+    let f = |u: &[f64], c: &str| {
+        20.0 + 3.0 * u[0] + 4.0 * (u[1] - 0.5) * (u[2] - 0.5) + if c == "two" { 1.0 } else { 0.0 }
+    };
+    let e = explain(&ask(120, |i, u, c| f(u, c) + 0.05 * noise(i))).unwrap();
+    let all = 9.0 / 12.0 + 16.0 / 144.0 + 2.0 / 9.0;
+    for (name, first, total) in [
+        ("a", 0.75 / all, 0.75 / all),
+        ("b", 0.0, 16.0 / 144.0 / all),
+        ("choice", 2.0 / 9.0 / all, 2.0 / 9.0 / all),
+        ("d", 0.0, 0.0),
+    ] {
+        let x = effect(&e, name);
+        assert!((x.first_order.mean - first).abs() < 0.07, "{name}: {first} {:?}", x.first_order);
+        assert!((x.total.mean - total).abs() < 0.07, "{name}: {total} {:?}", x.total);
+        assert!(x.first_order.low <= x.first_order.mean && x.first_order.mean <= x.first_order.high);
+    }
+    assert_eq!(e.effects[0].parameter, "a");
+    assert_eq!(e.interactions[0].parameters, ["b", "c"]);
+    // a main effect in the objective's own sense: larger a, larger objective, by 3 from end to end
+    let levels = &effect(&e, "a").levels;
+    let rise = levels.last().unwrap().objective.mean - levels[0].objective.mean;
+    assert!((rise - 3.0 * 11.0 / 12.0).abs() < 0.3, "{rise}");
+    assert!(e.calibration.r_squared > 0.8, "{:?}", e.calibration);
+    // `d` may be anything; `a` costs 1 % of 24 within a tenth
+    let room = |name: &str| &e.robustness.parameters.iter().find(|r| r.parameter == name).unwrap().good;
+    assert!(room("d").len() >= 38, "{:?}", room("d"));
+    assert!(room("a").len() <= 10, "{:?}", room("a"));
+    assert_eq!(room("choice").len(), 1, "{:?}", room("choice"));
+}
+
+#[test]
+fn noise_alone_supports_nothing_and_that_is_said() {
+    let e = explain(&ask(40, |i, _, _| 10.0 + noise(i))).unwrap();
+    assert!(e.caveats.iter().any(|c| c.contains("hardly predicted")), "{:?} {:?}", e.caveats, e.calibration);
+}
+
+#[test]
+fn too_little_is_told() {
+    let told = explain(&ask(3, |_, u, _| u[0]));
+    assert_eq!(told, Err(ExplainError::TooFew { measured: 3, needed: 5 }));
+    let e = explain(&ask(6, |_, u, _| 1.0 + u[0])).unwrap();
+    assert!(e.caveats.iter().any(|c| c.contains("6 results are few")), "{:?}", e.caveats);
+}
+
+#[test]
+fn values_that_cannot_be_told_apart_are_lived_with() {
+    for value in [0.0, 7.0, 1e300] {
+        let e = explain(&ask(12, |_, _, _| value)).unwrap();
+        assert!(e.effects.iter().all(|x| x.total.mean.is_finite()), "{value}: {e:?}");
+    }
+}
