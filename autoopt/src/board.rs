@@ -33,7 +33,7 @@ impl Board {
         self.bar.set_length(standing.total.max(standing.done).into());
         self.bar.set_position(standing.done.into());
         // the end of it is cut off where the terminal is narrow
-        let parts = [standing.time(), standing.best()];
+        let parts = [standing.time(), standing.result()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         self.bar.set_message(parts.join("; "));
     }
@@ -90,7 +90,12 @@ fn tone(event: &Event) -> Option<Tone> {
         | EventKind::ExperimentPaused
         | EventKind::ExperimentResumed
         | EventKind::ExperimentStopping
+        | EventKind::ConfirmationStarted
         | EventKind::ExperimentEnded => Some(Tone::Usual),
+        EventKind::ConfirmationEnded => match event.detail["claim"]["verdict"].as_str() {
+            Some("shown") => Some(Tone::Good),
+            _ => Some(Tone::Bad),
+        },
         _ => None,
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Standing {
     pub(crate) baseline: Option<f64>,
     /// By how much the best is better, as a part of the baseline.
     pub(crate) gain: Option<f64>,
+    /// Of the confirmation, in words.
+    pub(crate) confirmation: Option<String>,
     /// About how long it takes from now on.
     pub(crate) left: Option<Duration>,
 }
@@ -38,6 +40,7 @@ impl Standing {
             best: summary.best.as_ref().map(|best| (best.number, best.objective)),
             baseline,
             gain: summary.gain,
+            confirmation: summary.confirmation.as_ref().map(|c| c.told.clone()),
             left: left(done, summary.budget.trials, now.since(summary.started), wall),
         }
     }
@@ -54,6 +57,11 @@ impl Standing {
                 format!("best so far: trial {number}, {}", figure(objective))
             }
         }
+    }
+
+    /// The confirmation, or the best so far, in words.
+    pub(crate) fn result(&self) -> String {
+        self.confirmation.clone().unwrap_or_else(|| self.best())
     }
 
     /// The time left, in words; empty while nobody can know.
@@ -76,10 +84,15 @@ pub(crate) fn usable(summary: &ExperimentSummary) -> bool {
     summary.best.is_some() && summary.outcomes.get(&Outcome::Measured).is_some_and(|n| *n > 0)
 }
 
+/// How the best trial was found to be better, if nothing was measured afresh.
+pub(crate) const UNCONFIRMED: &str =
+    "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)";
+
 /// How a trial is called.
 pub(crate) fn title(kind: TrialKind, number: u32) -> String {
     match kind {
         TrialKind::Baseline => "baseline".into(),
+        TrialKind::Recommended => "best values, afresh".into(),
         TrialKind::Closing => "closing".into(),
         TrialKind::Proposed | TrialKind::Manual => format!("trial {number}"),
     }

@@ -32,6 +32,9 @@ fn an_experiment_with_commands_ends_with_a_gain() {
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("15 trials (15 measured)"), "{text}");
     assert!(text.contains("baseline 56.000000 (+"), "{text}");
+    assert!(text.contains(" % interval, 3 pairs: shown"), "{text}");
+    let report = std::fs::read_to_string(state.path().join("report.html")).expect("a report");
+    assert!(report.contains("shown to be better") && !report.contains("<script"), "{report}");
 }
 
 /// The weights, the gain and where each server landed: all that is said at the end but the time it took.
@@ -39,7 +42,8 @@ fn told(output: &Output) -> String {
     let text = printed(output);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let (_, summary) = text.split_once("`nova-weights`: ").expect("a summary");
-    summary.lines().filter(|line| !line.starts_with("everything is in")).collect::<Vec<_>>().join("\n")
+    let where_it_is = |line: &&str| line.starts_with("everything is in") || line.starts_with("the report is");
+    summary.lines().filter(|line| !where_it_is(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -53,7 +57,10 @@ fn a_simulated_cloud_is_tuned_and_the_same_run_gives_the_same() {
         output
     };
     let once = told(&run(&["--simulate", "--trials", "8"]));
-    assert!(once.starts_with("8 trials (8 measured)\nbest: trial ") && once.contains(" %); one"), "{once}");
+    assert!(
+        once.starts_with("8 trials (8 measured)\nbest: trial ") && once.contains(" % interval, 6 pairs: "),
+        "{once}"
+    );
     assert!(once.contains("| rabbitmq | compute-"), "{once}");
     assert_eq!(told(&run(&["--simulate", "--trials", "8"])), once);
 

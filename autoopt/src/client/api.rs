@@ -4,8 +4,6 @@ use autoopt_coordinator::api::view::{
     ClusterList, ClusterView, EventList, EventView, ExperimentDetail, ExperimentList, Health, NewTrial,
     TrialDetail, TrialList, TrialView,
 };
-use autoopt_epoch::message::TrialKind;
-use autoopt_epoch::space::Parameters;
 use serde_json::Value as Json;
 
 use super::Client;
@@ -52,17 +50,6 @@ impl Client {
                 return Ok(trials);
             }
         }
-    }
-
-    /// The values that were in force before the experiment, on the first cluster where they have been measured.
-    pub(crate) async fn found(&self, detail: &ExperimentDetail) -> Result<Option<Parameters>, Fault> {
-        let id = detail.summary.id.to_string();
-        // baselines and closings, one of each for a cluster, come before all other trials
-        let limit = (2 * detail.summary.clusters.len()).to_string();
-        let path = ["v1", "experiments", &id, "trials"];
-        let page: TrialList = self.get(&path, &[("limit", &limit)]).await?;
-        let baseline = |trial: &TrialView| trial.kind == TrialKind::Baseline && trial.objective.is_some();
-        Ok(page.trials.into_iter().find(baseline).map(|trial| trial.parameters))
     }
 
     pub(crate) async fn new_trial(&self, x: &str, trial: &NewTrial) -> Result<TrialView, Fault> {

@@ -13,6 +13,7 @@ mod init;
 mod knobs;
 mod list;
 mod preflight;
+mod report;
 mod run;
 mod schema;
 mod servers;
@@ -92,6 +93,7 @@ enum Command {
     Trial(trial::Trial),
     Export(export::Export),
     Explain(explain::Explain),
+    Report(report::Report),
     Events(events::Events),
     Clusters(clusters::Clusters),
     #[command(subcommand)]
@@ -154,6 +156,7 @@ impl Autoopt {
             Command::Trial(trial) => trial.run(&client()?, json).await,
             Command::Explain(explain) => explain.run(&client()?, json).await,
             Command::Export(export) => export.run(&client()?, json).await,
+            Command::Report(report) => report.run(&client()?, json).await,
             Command::Events(events) => events.run(&client()?, json).await,
             Command::Clusters(clusters) => clusters.run(&client()?, json).await,
             Command::DeadLetters(command) => command.run(json).await,
@@ -183,6 +186,7 @@ const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Running => "running",
         Phase::Paused => "paused",
+        Phase::Confirming => "confirming",
         Phase::Stopping => "stopping",
         Phase::Closing => "closing",
         Phase::Ended => "ended",

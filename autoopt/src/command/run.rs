@@ -1,6 +1,7 @@
 //! `autoopt run`: the whole system in one process.
 
 mod reachable;
+mod report;
 mod services;
 mod simulated;
 mod summary;
@@ -133,6 +134,10 @@ impl Run {
             Ok(summary) => summary.placement(services.handle.store()).await?,
             Err(_) => None,
         };
+        let written = match &told {
+            Ok(summary) => Some(report::write(services.handle.store(), summary, &state).await?),
+            Err(_) => None,
+        };
         services.stop().await;
         let summary = told?;
         if json {
@@ -141,6 +146,9 @@ impl Run {
             say(summary.text());
             if let Some(placement) = &placement {
                 say(placement);
+            }
+            if let Some(file) = &written {
+                say(format_args!("the report is `{}`", file.display()));
             }
             say(format_args!("everything is in `{}`", state.display()));
         }
@@ -183,7 +191,10 @@ impl Progress {
             return Ok(());
         };
         board.tell(event);
-        if matches!(event.kind, EventKind::TrialEnded | EventKind::EpochStarted) {
+        if matches!(
+            event.kind,
+            EventKind::TrialEnded | EventKind::EpochStarted | EventKind::ConfirmationStarted
+        ) {
             let summary = Summary::read(handle.store(), experiment).await?;
             board.show(&Standing::of(&summary.view, Timestamp::now()));
         }

@@ -4,6 +4,7 @@ use autoopt_coordinator::api::view::{ClusterView, ExperimentDetail, ExperimentSu
 use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::message::Outlook;
 use autoopt_epoch::space::Parameters;
+use autoopt_epoch::statistics::Verdict;
 use autoopt_epoch::time::Timestamp;
 
 use super::clusters::{leaked, state};
@@ -11,7 +12,7 @@ use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
 use crate::show::{Tone, ago, cell, change, figure, lines, plain, say, say_json, spell, table};
-use crate::standing::{Standing, activity};
+use crate::standing::{Standing, UNCONFIRMED, activity};
 
 /// Show how everything, or one experiment, stands
 #[derive(Debug, clap::Args)]
@@ -41,14 +42,13 @@ async fn one(client: &Client, experiment: &str, json: bool) -> Result<(), Fault>
     if json {
         say_json(&detail);
     } else {
-        let found = client.found(&detail).await?;
-        say(describe(&detail, found.as_ref(), Timestamp::now()));
+        say(describe(&detail, Timestamp::now()));
     }
     Ok(())
 }
 
-/// An experiment for people; `found` are the values that were in force before.
-pub(crate) fn describe(detail: &ExperimentDetail, found: Option<&Parameters>, now: Timestamp) -> String {
+/// An experiment for people.
+pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     let e = &detail.summary;
     let standing = Standing::of(e, now);
     let phase = Tone::of_phase(e.phase).paint(super::phase(e.phase));
@@ -72,12 +72,19 @@ pub(crate) fn describe(detail: &ExperimentDetail, found: Option<&Parameters>, no
     if let Some(outlook) = &e.outlook {
         text.push_str(&format!("\n  by model   {}", by_model(outlook)));
     }
+    if let Some(shown) = confirmed(e) {
+        text.push_str(&format!("\n  confirmed  {shown}"));
+    }
+    let trends = detail.sites.iter().filter_map(|(cluster, site)| Some((cluster, site.drift.as_ref()?)));
+    for (cluster, drift) in trends.filter(|(_, drift)| drift.found) {
+        text.push_str(&format!("\n  drift      {} on {}", drift.told(), plain(cluster)));
+    }
     text.push_str(&format!("\n  started    {} ({})", e.started, ago(now, e.started)));
     text.push_str(&format!("\n  id         {}", e.id));
     for epoch in &detail.running {
         text.push_str(&format!("\n  {}: {}", plain(&epoch.cluster), plain(&activity(epoch, now))));
     }
-    if let Some(values) = values(detail, found) {
+    if let Some(values) = values(detail) {
         text.push_str(&format!("\n\n{values}"));
     }
     text
@@ -100,10 +107,7 @@ fn best(e: &ExperimentSummary) -> String {
         (Some(best), gain) => {
             let gain = gain.map(|gain| format!(", {}", Tone::Good.paint(&change(gain)))).unwrap_or_default();
             let n = best.number;
-            format!(
-                "{} by trial {n}{gain}; one measurement of each, not yet confirmed",
-                figure(best.objective)
-            )
+            format!("{} by trial {n}{gain}", figure(best.objective))
         }
     }
 }
@@ -123,8 +127,19 @@ fn by_model(outlook: &Outlook) -> String {
     )
 }
 
+/// How much of the gain is certain.
+fn confirmed(e: &ExperimentSummary) -> Option<String> {
+    let Some(confirmation) = &e.confirmation else {
+        let best = e.phase == Phase::Ended && e.best.as_ref().is_some_and(|best| best.number > 0);
+        return best.then(|| format!("no: {UNCONFIRMED}"));
+    };
+    let shown = confirmation.claim.as_ref().is_some_and(|claim| claim.verdict == Verdict::Shown);
+    Some(if shown { Tone::Good.paint(&confirmation.told) } else { plain(&confirmation.told) })
+}
+
 /// The best values beside those that were found.
-fn values(detail: &ExperimentDetail, found: Option<&Parameters>) -> Option<String> {
+fn values(detail: &ExperimentDetail) -> Option<String> {
+    let found = detail.sites.values().find_map(|site| site.found.as_ref());
     let best = detail.summary.best.as_ref().filter(|best| best.number > 0)?;
     let mut shown = table(&["parameter", "found", "best", "unit"]);
     for parameter in &detail.spec.parameters {

@@ -60,7 +60,7 @@ pub(super) async fn watch(
         result = follow(client, &mut picture, after) => result?,
         _ = interrupts.recv() => return Err(picture.interrupted()),
     }
-    picture.end(client).await
+    picture.end()
 }
 
 async fn follow(client: &Client, picture: &mut Picture, after: Option<i64>) -> Result<(), Fault> {
@@ -150,7 +150,7 @@ impl Picture {
             .next(format!("`autoopt watch {name}` shows it again, `autoopt stop {name}` ends it"))
     }
 
-    async fn end(self, client: &Client) -> Result<(), Fault> {
+    fn end(self) -> Result<(), Fault> {
         let name = plain(&self.detail.summary.name);
         if let Some(board) = &self.board {
             board.clear();
@@ -158,8 +158,7 @@ impl Picture {
         if self.json {
             say_json_line(&serde_json::json!({ "experiment": self.detail }));
         } else {
-            let found = client.found(&self.detail).await?;
-            say(status::describe(&self.detail, found.as_ref(), Timestamp::now()));
+            say(status::describe(&self.detail, Timestamp::now()));
         }
         if usable(&self.detail.summary) {
             return Ok(());

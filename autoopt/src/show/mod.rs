@@ -98,7 +98,7 @@ impl Tone {
 
     pub(crate) const fn of_phase(phase: Phase) -> Self {
         match phase {
-            Phase::Running | Phase::Stopping | Phase::Closing => Self::Busy,
+            Phase::Running | Phase::Confirming | Phase::Stopping | Phase::Closing => Self::Busy,
             Phase::Paused => Self::Bad,
             Phase::Ended => Self::Usual,
         }

@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::extract::{Json, Path};
 use super::view::{ExperimentDetail, ExperimentList};
 use super::{Api, render};
-use crate::machine::{Control, Experiment, Input};
+use crate::machine::{Control, Experiment, Input, Site};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let control = |path: &str, summary: &'static str, control: Control| {
@@ -106,9 +106,17 @@ async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<Experimen
 
 async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError> {
     let mut baselines = api.store.baselines(Some(e.id)).await?;
+    let baselines = baselines.remove(&e.id).unwrap_or_default();
     let running = api.store.open_epochs(e.id).await?;
+    let sites = api.store.sites(e.id).await?;
+    let found = |cluster: &str| baselines.iter().find(|t| t.cluster.as_deref() == Some(cluster));
+    let site = |(cluster, site): (String, Site)| {
+        let view = render::site(&site, found(&cluster).map(|t| &t.parameters), &e.spec);
+        (cluster, view)
+    };
     Ok(ExperimentDetail {
-        summary: render::experiment(e, &baselines.remove(&e.id).unwrap_or_default()),
+        summary: render::experiment(e, &baselines),
+        sites: sites.into_iter().map(site).collect(),
         running: running.iter().map(render::epoch).collect(),
         spec: ExperimentSpec::clone(&e.spec),
     })

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::message::Measurement;
+use autoopt_epoch::space::Parameters;
+use autoopt_epoch::statistics::drift;
 
 use super::view::{
-    ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, EpochDetail, EpochPhase,
-    EpochView, ExperimentSummary, LeakView, LeakedView, TrialPhase, TrialView,
+    ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, ConfirmationView,
+    EpochDetail, EpochPhase, EpochView, ExperimentSummary, LeakView, LeakedView, PairView, SiteView,
+    TrialPhase, TrialView,
 };
 use crate::machine::{
-    Attempt, Breaker, Cluster, Ending, Epoch, Experiment, Leaked, Progress, Trial, TrialState,
+    Attempt, Breaker, Cluster, Confirmation, Ending, Epoch, Experiment, Leaked, PairRun, Progress, Site,
+    Trial, TrialState,
 };
 use crate::store::ArtifactEntry;
 
@@ -40,13 +45,51 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
         outlook: e.outlook.as_deref().cloned(),
         baseline,
         gain: gain.filter(|gain| gain.is_finite()),
+        confirmation: e.confirmation.as_ref().map(|c| confirmation(c, e)),
         started: e.submitted,
         ended: e.ended,
     }
 }
 
+fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {
+    ConfirmationView {
+        number: c.number,
+        parameters: c.parameters.clone(),
+        began: c.began,
+        ended: c.ended,
+        done: c.done,
+        wanted: c.wanted,
+        void: c.void,
+        stopped: c.stopped.clone(),
+        claim: c.claim.clone(),
+        told: c.told(&e.spec),
+    }
+}
+
+/// `found` are the values of its first baseline.
+pub fn site(s: &Site, found: Option<&Parameters>, spec: &ExperimentSpec) -> SiteView {
+    let level = spec.confirm.clone().unwrap_or_default().level;
+    SiteView {
+        found: found.filter(|_| s.captured.is_some()).cloned(),
+        baseline_runs: s.runs.clone(),
+        drift: drift(level, &s.runs),
+        pairs: s.pairs.iter().map(pair).collect(),
+        out_of_use: s.out_of_use.clone(),
+    }
+}
+
+fn pair(p: &PairRun) -> PairView {
+    PairView {
+        number: p.number,
+        baseline_first: p.baseline_first,
+        baseline: p.baseline,
+        recommended: p.recommended,
+        void: p.void.clone(),
+    }
+}
+
 /// `name` is the experiment's.
-pub(super) fn trial(t: &Trial, name: &str) -> TrialView {
+pub fn trial(t: &Trial, name: &str) -> TrialView {
     let (state, epoch) = match &t.state {
         TrialState::Waiting { .. } => (TrialPhase::Waiting, None),
         TrialState::Running { epoch } => (TrialPhase::Running, Some(*epoch)),
@@ -66,6 +109,8 @@ pub(super) fn trial(t: &Trial, name: &str) -> TrialView {
         cluster: t.cluster.clone(),
         ask: t.ask,
         note: t.note.clone(),
+        again: t.again,
+        pair: t.pair,
         submitted: t.submitted,
         state,
         epoch,
@@ -124,7 +169,7 @@ pub(super) fn epoch(e: &Epoch) -> EpochView {
 }
 
 /// `artifacts` are those of all its attempts.
-pub(super) fn epoch_detail(e: &Epoch, attempts: &[Attempt], artifacts: &[ArtifactEntry]) -> EpochDetail {
+pub fn epoch_detail(e: &Epoch, attempts: &[Attempt], artifacts: &[ArtifactEntry]) -> EpochDetail {
     EpochDetail {
         epoch: epoch(e),
         measurement: e.measurement.clone(),

@@ -13,6 +13,7 @@ use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Action, Event, Goal, Measurement, Outlook, Stage, TrialKind};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::Parameters;
+use autoopt_epoch::statistics::{Claim, Drift, Run};
 use autoopt_epoch::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct ExperimentSummary {
     /// while either is unknown, or where the baseline is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
+    /// The comparison of what the search found with the baseline by fresh runs, from its beginning on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<ConfirmationView>,
     pub started: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
@@ -70,6 +74,63 @@ pub struct BestView {
     pub parameters: Parameters,
 }
 
+/// A confirmation, under way or ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConfirmationView {
+    /// The trial whose values are measured afresh.
+    pub number: u32,
+    pub parameters: Parameters,
+    pub began: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Pairs on all clusters: measured, wanted as far as is known, and void.
+    pub done: u32,
+    pub wanted: u32,
+    pub void: u32,
+    /// Why it ended before its time; then nothing counts as shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// At its end, if two pairs were measured on some cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// The result, or how far it is, as a sentence.
+    pub told: String,
+}
+
+/// What an experiment knows of one of its clusters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SiteView {
+    /// The values that were in force before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Parameters>,
+    /// Every run of the baseline, in the order in which they ended.
+    pub baseline_runs: Vec<Run>,
+    /// Their trend, from four runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// Of the confirmation, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<PairView>,
+    /// Why nothing runs here any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_use: Option<String>,
+}
+
+/// A pair of runs of a confirmation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PairView {
+    pub number: u32,
+    pub baseline_first: bool,
+    /// The objective of each, once measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<f64>,
+    /// Why it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
+}
+
 /// `GET /v1/experiments/X`; also the answer to what changes one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExperimentDetail {
@@ -77,6 +138,9 @@ pub struct ExperimentDetail {
     pub summary: ExperimentSummary,
     /// Open epochs, the oldest first.
     pub running: Vec<EpochView>,
+    /// By cluster.
+    #[serde(default)]
+    pub sites: BTreeMap<String, SiteView>,
     pub spec: ExperimentSpec,
 }
 
@@ -106,7 +170,7 @@ pub struct TrialView {
     /// The experiment's name.
     pub experiment: String,
     pub experiment_id: ExperimentId,
-    /// 0 for baselines and closings.
+    /// 0 for baselines, closings and runs of a confirmation.
     pub number: u32,
     pub kind: TrialKind,
     pub parameters: Parameters,
@@ -117,6 +181,12 @@ pub struct TrialView {
     pub ask: Option<AskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Measured once more to compare: a baseline after the first one, or a run of a pair.
+    #[serde(default)]
+    pub again: bool,
+    /// Its pair of the confirmation, from 1 on each cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<u32>,
     pub submitted: Timestamp,
     pub state: TrialPhase,
     /// The epoch that runs it.

@@ -86,6 +86,9 @@ impl Turn<'_> {
             self.conform(id, &outlook.recommended.parameters)
                 .map_err(|reason| format!("what its outlook recommends cannot be used: {reason}"))?;
         }
+        if experiment.confirmation.is_some() {
+            return Err("the search is over; what it found is being confirmed".into());
+        }
         if !matches!(experiment.phase, Phase::Running | Phase::Paused) {
             return Err("the experiment is ending and takes no new trials".into());
         }
@@ -139,6 +142,8 @@ impl Turn<'_> {
             cluster: given.cluster,
             ask: given.ask,
             note: given.note,
+            again: false,
+            pair: None,
             submitted: at,
             state: TrialState::Waiting { not_before: at },
             measurements: Vec::new(),
@@ -154,7 +159,7 @@ impl Turn<'_> {
         let from = if trial.ask.is_some() { "from the optimizer" } else { "by hand" };
         let note = trial.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
         let left = outlook.as_ref().and_then(expected).map(|left| format!("; {left}")).unwrap_or_default();
-        let message = format!("{} {from} accepted{note}{left}", title(trial.kind, trial.number));
+        let message = format!("{} {from} accepted{note}{left}", title(trial.kind, trial.number, trial.pair));
         let detail =
             json!({"kind": trial.kind, "parameters": trial.parameters, "ask": trial.ask, "outlook": outlook});
         self.log_trial(&trial, EventKind::TrialAccepted, message, detail);

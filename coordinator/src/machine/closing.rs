@@ -2,13 +2,13 @@
 
 use autoopt_epoch::experiment::AtEnd;
 use autoopt_epoch::failure::Outcome;
-use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::{Action, EventKind, Stage, TrialKind};
 use serde_json::json;
 
 use super::events::seconds;
 use super::turn::Turn;
-use super::{Epoch, Experiment, Phase, Site, Trial, TrialState, Verdict, plan};
+use super::{Confirmation, Epoch, Experiment, Phase, Site, Trial, TrialState, Verdict, plan};
 
 impl Turn<'_> {
     /// All trials have ended.
@@ -38,23 +38,9 @@ impl Turn<'_> {
         let Some(experiment) = self.experiment(id) else { return };
         let Some(site) = experiment.sites.get(cluster) else { return };
         let captured = site.captured.clone();
-        let best = experiment.best.as_ref().map(|b| b.parameters.clone());
-        let mut trial = Trial {
-            id: TrialId::derived(id.0, &format!("closing/{cluster}")),
-            experiment: id,
-            number: 0,
-            kind: TrialKind::Closing,
-            parameters: captured.unwrap_or_default(),
-            cluster: Some(cluster.to_owned()),
-            ask: None,
-            note: None,
-            submitted: self.at,
-            state: TrialState::Waiting { not_before: self.at },
-            measurements: Vec::new(),
-            epochs: 0,
-            invalid: 0,
-            broken: 0,
-        };
+        let best = experiment.recommended().map(|(_, values)| values.clone());
+        let (own, kind) = (format!("closing/{cluster}"), TrialKind::Closing);
+        let mut trial = Trial::own(id, &own, kind, captured.unwrap_or_default(), cluster, self.at);
         let leaves_best = self.leaves_best(experiment, site, &trial);
         if plan::closing(site, &experiment.spec, leaves_best).is_empty() {
             return self.site_closed(id, cluster);
@@ -62,21 +48,16 @@ impl Turn<'_> {
         if let Some(best) = best.filter(|_| leaves_best) {
             trial.parameters = best;
         }
-        let trial_id = trial.id;
-        if let Some(experiment) = self.world.experiments.get_mut(&id) {
-            experiment.trials.insert(trial_id, trial);
-        }
-        self.trial_mut(id, trial_id);
-        self.wait(id, trial_id);
+        self.add_trial(trial);
     }
 
-    /// Whether a closing puts the best values in force: where they beat the baseline, the cluster is in use, and they
-    /// have not proved impossible there.
+    /// Whether a closing puts the best values in force: where they beat the baseline, were confirmed if that was to be, the
+    /// cluster is in use, and they have not proved impossible there.
     pub(super) fn leaves_best(&self, experiment: &Experiment, site: &Site, closing: &Trial) -> bool {
         experiment.spec.at_end == AtEnd::Best
-            && experiment.best.as_ref().is_some_and(|b| b.number > 0)
-            && site.baseline_ended
-            && site.out_of_use.is_none()
+            && experiment.recommended().is_some()
+            && experiment.confirmation.as_ref().is_none_or(Confirmation::shown)
+            && site.usable()
             && closing.invalid == 0
     }
 
@@ -145,9 +126,12 @@ impl Turn<'_> {
         let why = row.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
         let detail = json!({
             "best": row.best, "gain": gain, "outcomes": row.outcomes, "reason": row.reason, "trials": trials,
+            "claim": row.confirmation.as_ref().and_then(|c| c.claim.as_ref()),
         });
+        let confirmed = experiment.confirmation.as_ref().map(|c| format!("; {}", c.told(&experiment.spec)));
+        let confirmed = confirmed.unwrap_or_default();
         self.world.experiments.insert(id, experiment);
-        let message = format!("ended after {trials} trials in {took}{why}; {sentence}");
+        let message = format!("ended after {trials} trials in {took}{why}; {sentence}{confirmed}");
         self.log_experiment(id, EventKind::ExperimentEnded, message, detail);
         self.world.experiments.remove(&id);
         self.record_ended_experiment(row);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{EventKind, Measurement, Observation, TrialKind, Violation};
+use autoopt_epoch::statistics::Run;
 use autoopt_epoch::time::Timestamp;
 use serde_json::json;
 
@@ -50,9 +51,16 @@ impl Turn<'_> {
     fn conclude(&mut self, epoch: &Epoch, verdict: Verdict) {
         let experiment = epoch.experiment;
         let Some(found) = self.experiment(experiment) else { return };
-        let (retries, repeats) = (found.spec.retry.clone(), found.spec.repeats as usize);
-        let goes_on = matches!(found.phase, Phase::Running | Phase::Paused);
+        let retries = found.spec.retry.clone();
+        let repeats = found.trials.get(&epoch.trial).map_or(1, |t| found.repeats(t));
+        let goes_on = matches!(found.phase, Phase::Running | Phase::Paused | Phase::Confirming);
         let at = self.at;
+        if epoch.kind == TrialKind::Baseline
+            && let Some(measured) = &epoch.measurement
+            && let Some(site) = self.site_mut(experiment, &epoch.cluster)
+        {
+            site.runs.push(Run { at, objective: measured.objective });
+        }
         let Some(trial) = self.trial_mut(experiment, epoch.trial) else { return };
         trial.measurements.extend(epoch.measurement.clone());
         let again = |policy, failed, limit| {
@@ -90,7 +98,7 @@ impl Turn<'_> {
                 trial.state = TrialState::Waiting { not_before };
                 let message = format!(
                     "an epoch of {} on `{}` {why}; the trial goes on waiting for its next one",
-                    title(epoch.kind, epoch.number),
+                    title(epoch.kind, epoch.number, epoch.pair),
                     epoch.cluster
                 );
                 let detail = json!({"outcome": verdict.outcome, "not_before": not_before});
@@ -98,6 +106,17 @@ impl Turn<'_> {
                 self.wait(experiment, epoch.trial);
             }
         }
+    }
+
+    /// Takes a trial of the experiment's own in; it waits from now on.
+    pub(super) fn add_trial(&mut self, trial: Trial) -> TrialId {
+        let (experiment, id) = (trial.experiment, trial.id);
+        if let Some(found) = self.world.experiments.get_mut(&experiment) {
+            found.trials.insert(id, trial);
+        }
+        self.trial_mut(experiment, id);
+        self.wait(experiment, id);
+        id
     }
 
     /// Puts a waiting trial into the queue, now or when its back-off is over.
@@ -130,7 +149,8 @@ impl Turn<'_> {
             *found.outcomes.entry(outcome).or_default() += 1;
         }
         let mut leads = false;
-        if let (Outcome::Measured, Some(objective)) = (outcome, objective) {
+        // the best of many runs of one configuration is no better configuration
+        if let (Outcome::Measured, Some(objective), false) = (outcome, objective, trial.again) {
             leads = found.best.as_ref().is_none_or(|b| sign * objective > sign * b.objective);
             if leads {
                 let (number, parameters) = (trial.number, trial.parameters.clone());
@@ -148,16 +168,20 @@ impl Turn<'_> {
             (TrialKind::Closing, Some(cluster)) if outcome == Outcome::Measured => {
                 format!("`{cluster}` has been left as the experiment says")
             }
-            _ => format!("{} ended {outcome}{value}{best}{because}", title(trial.kind, trial.number)),
+            _ => format!(
+                "{} ended {outcome}{value}{best}{because}",
+                title(trial.kind, trial.number, trial.pair)
+            ),
         };
         let detail = json!({
             "outcome": outcome, "objective": objective, "std_error": observation.as_ref().and_then(|o| o.std_error),
             "repeats": trial.measurements.len(), "epochs": trial.epochs, "best": leads, "reason": reason, "cluster": cluster,
         });
         self.log_trial(&trial, EventKind::TrialEnded, message, detail);
-        if trial.kind == TrialKind::Baseline {
+        if trial.kind == TrialKind::Baseline && !trial.again {
             self.conclude_baseline(&trial, outcome, reason.as_deref(), observation.as_ref());
         }
+        self.conclude_half(&trial, outcome, reason.as_deref());
         trial.state = TrialState::Ended { at, outcome, reason, observation: observation.map(Box::new) };
         self.record_ended_trial(trial);
         self.due.insert(experiment);

@@ -14,29 +14,35 @@ impl Turn<'_> {
             return self.reject(format!("no open experiment has the id {id}; it may have ended already"));
         };
         match (control, phase) {
-            (Control::Pause, Phase::Running) => {
+            (Control::Pause, Phase::Running | Phase::Confirming) => {
                 self.set_phase(id, Phase::Paused);
                 let message = "paused by a person: no new epoch begins, running ones go on";
                 self.log_experiment(id, EventKind::ExperimentPaused, message, json!({}));
             }
             (Control::Resume, Phase::Paused) => {
-                self.set_phase(id, Phase::Running);
+                let confirming = self.experiment(id).is_some_and(|e| e.confirmation.is_some());
+                self.set_phase(id, if confirming { Phase::Confirming } else { Phase::Running });
                 self.log_experiment(id, EventKind::ExperimentResumed, "resumed by a person", json!({}));
                 self.seek_all(id);
                 self.due.insert(id);
             }
-            (Control::Pause, Phase::Paused) | (Control::Resume, Phase::Running) => {}
+            (Control::Pause, Phase::Paused) | (Control::Resume, Phase::Running | Phase::Confirming) => {}
             (Control::Pause | Control::Resume, _) => {
                 self.reject("the experiment is ending; it can be neither paused nor resumed");
             }
-            (Control::Stop, Phase::Running | Phase::Paused) => self.stop(id, "stopped by a person"),
-            (Control::Cancel, Phase::Running | Phase::Paused | Phase::Stopping) => self.cancel(id),
+            (Control::Stop, Phase::Running | Phase::Paused | Phase::Confirming) => {
+                self.cut_short(id, "stopped by a person");
+                self.stop(id, "stopped by a person");
+            }
+            (Control::Cancel, Phase::Running | Phase::Paused | Phase::Confirming | Phase::Stopping) => {
+                self.cancel(id);
+            }
             // leaving the clusters as the experiment says is not given up
             (Control::Stop | Control::Cancel, _) => {}
         }
     }
 
-    fn set_phase(&mut self, id: ExperimentId, phase: Phase) {
+    pub(super) fn set_phase(&mut self, id: ExperimentId, phase: Phase) {
         if let Some(experiment) = self.experiment_mut(id) {
             experiment.phase = phase;
         }
@@ -60,6 +66,7 @@ impl Turn<'_> {
 
     fn cancel(&mut self, id: ExperimentId) {
         let reason = "cancelled by a person";
+        self.cut_short(id, reason);
         if self.experiment(id).is_some_and(|e| e.phase != Phase::Stopping) {
             self.stop(id, reason);
         }
@@ -107,7 +114,7 @@ impl Turn<'_> {
                     self.stop(id, &reason);
                 } else if experiment.accepted >= experiment.spec.budget.trials && counted == 0 {
                     if done {
-                        self.close(id);
+                        self.conclude_search(id);
                     } else if experiment.spec.budget.trials > 0 {
                         self.end_waiting(id, |t| t.kind == TrialKind::Baseline, "the budget is used up");
                     }
@@ -115,11 +122,11 @@ impl Turn<'_> {
                     self.curious.insert(id);
                 }
             }
-            Phase::Stopping if done => self.close(id),
+            Phase::Confirming | Phase::Stopping if done => self.conclude_search(id),
             Phase::Closing if done && !experiment.sites.values().any(super::Site::occupied) => {
                 self.end_experiment(id);
             }
-            Phase::Paused | Phase::Stopping | Phase::Closing | Phase::Ended => {}
+            Phase::Paused | Phase::Confirming | Phase::Stopping | Phase::Closing | Phase::Ended => {}
         }
     }
 }

@@ -16,6 +16,9 @@ pub struct Epoch {
     pub trial: TrialId,
     pub number: u32,
     pub kind: TrialKind,
+    /// Its pair of the confirmation, from 1.
+    #[serde(default)]
+    pub pair: Option<u32>,
     pub cluster: String,
     pub started: Timestamp,
     /// What is done, in order. When something fails, the rest is replaced by what undoes it.

@@ -101,9 +101,11 @@ impl Turn<'_> {
 }
 
 /// How a trial is called in a sentence.
-pub(super) fn title(kind: TrialKind, number: u32) -> String {
+pub(super) fn title(kind: TrialKind, number: u32, pair: Option<u32>) -> String {
+    let of_pair = pair.map(|n| format!(" of pair {n}")).unwrap_or_default();
     match kind {
-        TrialKind::Baseline => "the baseline".into(),
+        TrialKind::Baseline => format!("the baseline{of_pair}"),
+        TrialKind::Recommended => format!("the best values{of_pair}"),
         TrialKind::Closing => "the closing".into(),
         TrialKind::Proposed | TrialKind::Manual => format!("trial {number}"),
     }

@@ -8,10 +8,11 @@ use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Observation, Outlook, Stage};
 use autoopt_epoch::space::Parameters;
+use autoopt_epoch::statistics::Run;
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, Trial};
+use super::{Confirmation, Epoch, PairRun, Trial};
 
 /// An open experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,12 @@ pub struct Experiment {
     /// Answers in a row that expected less gain than `budget.stop_below`.
     #[serde(default)]
     pub calm: u32,
+    /// A person ended it before its time: nothing is confirmed.
+    #[serde(default)]
+    pub cut_short: bool,
+    /// The comparison of the best values with the baseline, from its beginning on.
+    #[serde(default)]
+    pub confirmation: Option<Confirmation>,
     /// By cluster; in the store each has its own row.
     #[serde(skip)]
     pub sites: BTreeMap<String, Site>,
@@ -80,6 +87,8 @@ impl Experiment {
             best: self.best.clone(),
             outlook: self.outlook.clone(),
             calm: self.calm,
+            cut_short: self.cut_short,
+            confirmation: self.confirmation.clone(),
             sites: BTreeMap::new(),
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
@@ -88,12 +97,27 @@ impl Experiment {
         }
     }
 
-    /// The values to go on with: what the optimizer recommends, which sees through noise; the best measured ones where it
-    /// recommends nothing. `None` while neither beats the baseline.
-    pub fn recommended(&self) -> Option<&Parameters> {
+    /// What the first baseline of a cluster is called.
+    pub(super) fn first_baseline(cluster: &str) -> String {
+        format!("baseline/{cluster}")
+    }
+
+    /// The values that were found on a cluster, once its first baseline has ended.
+    pub(super) fn found(&self, cluster: &str) -> Option<&Parameters> {
+        self.settled.get(&TrialId::derived(self.id.0, &Self::first_baseline(cluster)))
+    }
+
+    /// The values to go on with and the number of a trial that had them: what the optimizer recommends, which sees through noise;
+    /// the best measured ones where it recommends nothing. `None` while neither beats the baseline.
+    pub fn recommended(&self) -> Option<(u32, &Parameters)> {
         let by_model = self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters));
         let measured = self.best.as_ref().map(|b| (b.number, &b.parameters));
-        by_model.or(measured).filter(|(number, _)| *number > 0).map(|(_, parameters)| parameters)
+        by_model.or(measured).filter(|(number, _)| *number > 0)
+    }
+
+    /// How many epochs of a trial are to be measured.
+    pub fn repeats(&self, trial: &Trial) -> usize {
+        if trial.again { 1 } else { self.spec.repeats as usize }
     }
 
     /// When no new trial is begun any more, if the budget says so.
@@ -110,6 +134,8 @@ impl Experiment {
 pub enum Phase {
     Running,
     Paused,
+    /// The search is over; its best values are compared with the baseline.
+    Confirming,
     /// No new trials; the running ones end.
     Stopping,
     /// Every cluster is being left as the experiment says.
@@ -145,9 +171,25 @@ pub struct Site {
     /// Why nothing but the closing runs here any more.
     #[serde(default)]
     pub out_of_use: Option<String>,
+    /// Trials begun here and baselines begun again, where the experiment wants them again.
+    #[serde(default)]
+    pub begun: u32,
+    #[serde(default)]
+    pub again: u32,
+    /// Every run of the baseline, in the order in which they ended.
+    #[serde(default)]
+    pub runs: Vec<Run>,
+    /// Of the confirmation, in order; the last one may be under way.
+    #[serde(default)]
+    pub pairs: Vec<PairRun>,
 }
 
 impl Site {
+    /// Whether trials may run here.
+    pub const fn usable(&self) -> bool {
+        self.baseline_ended && self.out_of_use.is_none()
+    }
+
     /// Whether its cluster may not be touched by another experiment.
     pub const fn occupied(&self) -> bool {
         self.touched && !self.closed

@@ -130,7 +130,7 @@ impl Queue {
 /// order of acceptance. Baselines and closings are alone with their cluster.
 fn place(trial: &Trial) -> Place {
     let rank = match trial.kind {
-        TrialKind::Baseline | TrialKind::Closing => 0,
+        TrialKind::Baseline | TrialKind::Recommended | TrialKind::Closing => 0,
         _ if !trial.measurements.is_empty() => 0,
         TrialKind::Manual => 1,
         TrialKind::Proposed => 2,

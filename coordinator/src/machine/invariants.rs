@@ -8,7 +8,7 @@ use super::{Experiment, Phase, Progress, TrialState, World};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {what}")]
 pub struct Broken {
-    /// `M1` to `M6`, or `index`.
+    /// `M1` to `M7`.
     pub rule: &'static str,
     pub what: String,
 }
@@ -24,6 +24,7 @@ pub fn check(world: &World) -> Result<(), Broken> {
         tokens_are_within_the_plan(experiment)?;
         changes_are_to_be_closed(experiment)?;
         open_experiments_have_not_ended(experiment)?;
+        confirmations_go_pair_by_pair(experiment)?;
     }
     one_epoch_for_each_cluster(world)?;
     one_experiment_for_each_cluster(world)
@@ -133,6 +134,36 @@ fn open_experiments_have_not_ended(experiment: &Experiment) -> Result<(), Broken
         return broken("M5", format!("experiment {} is open and ended", experiment.id));
     }
     Ok(())
+}
+
+/// M7: one run at a time on a cluster, one pair after the other, and an end before the experiment's.
+fn confirmations_go_pair_by_pair(experiment: &Experiment) -> Result<(), Broken> {
+    for (cluster, site) in &experiment.sites {
+        let here = |t: &&super::Trial| t.pair.is_some() && t.cluster.as_ref() == Some(cluster);
+        let under_way: Vec<_> = experiment.trials.values().filter(here).map(|t| t.pair).collect();
+        let (last, before) = match site.pairs.split_last() {
+            Some((last, before)) => (Some(last), before),
+            None => (None, &[][..]),
+        };
+        if let Some(open) = before.iter().find(|p| !p.is_done() && p.void.is_none()) {
+            return broken("M7", format!("pair {} on `{cluster}` was left for another one", open.number));
+        }
+        if under_way.len() > 1 || under_way.first().is_some_and(|n| *n != last.map(|p| p.number)) {
+            return broken(
+                "M7",
+                format!("runs of pairs {under_way:?} are under way on `{cluster}`: {last:?}"),
+            );
+        }
+    }
+    match &experiment.confirmation {
+        Some(c) if c.ended.is_none() && experiment.phase == Phase::Closing => {
+            broken("M7", format!("experiment {} closes while it confirms", experiment.id))
+        }
+        None if experiment.phase == Phase::Confirming => {
+            broken("M7", format!("experiment {} confirms nothing", experiment.id))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// M5: an ended experiment left nothing open. `open_trials` and `open_epochs`: how many rows of its say so.

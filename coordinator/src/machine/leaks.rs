@@ -55,7 +55,7 @@ impl Turn<'_> {
         };
         let reason = format!(
             "{} left behind {}; nothing is measured there until that is gone",
-            title(epoch.kind, epoch.number),
+            title(epoch.kind, epoch.number, epoch.pair),
             named(&leaks)
         );
         self.change_cluster(&epoch.cluster, |c| {

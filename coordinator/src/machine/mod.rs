@@ -8,19 +8,25 @@
 //! - **M3** (`step`, `attempt`) of an epoch only grows; a report with another value than the current one changes nothing;
 //! - **M4** an epoch that began to change a cluster leaves it restored, or followed by another epoch of its experiment;
 //! - **M5** an ended experiment has no open trial, no open epoch, and every cluster it touched has been closed;
-//! - **M6** the same input twice has the effects of once.
+//! - **M6** the same input twice has the effects of once;
+//! - **M7** a confirmation has at most one run under way on a cluster, and only the last of its pairs there may be unfinished; it ends
+//!   before its experiment closes.
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
-//! `scheduling` (who gets a free cluster), `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook`
-//! (the optimizer), `breaker` (a cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's
-//! sentences), `index` (what is looked up, derived from the rest), `invariants` (the rules above as predicates).
+//! `scheduling` (who gets a free cluster), `again` (the baseline once more), `confirm` (what was found against the baseline),
+//! `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
+//! cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
+//! derived from the rest), `invariants` (the rules above as predicates).
 
 mod accept;
+mod again;
 mod ask;
 mod breaker;
 mod closing;
 mod cluster;
 mod conclude;
+mod confirm;
+mod confirmation;
 mod control;
 mod epoch;
 mod events;
@@ -47,6 +53,7 @@ use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
 pub use cluster::{Breaker, Cluster, Leaked};
+pub use confirmation::{Confirmation, PairRun};
 pub use epoch::{Attempt, Ending, Epoch, Progress, Step, Verdict};
 pub use experiment::{Best, Experiment, OpenAsk, Phase, Site};
 pub use trial::{Trial, TrialState};

@@ -4,7 +4,7 @@ use autoopt_epoch::experiment::{AtEnd, ExperimentSpec, KeepLoad};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::{Action, Stage, TrialKind};
 
-use super::{Site, Step};
+use super::{Site, Step, Trial};
 
 pub(super) const fn step(stage: Stage, action: Action) -> Step {
     Step { stage, action }
@@ -15,8 +15,14 @@ fn load_per_epoch(spec: &ExperimentSpec) -> bool {
 }
 
 /// The plan of a trial that is measured.
-pub(super) fn measuring(kind: TrialKind, spec: &ExperimentSpec) -> Vec<Step> {
-    let first = if kind == TrialKind::Baseline { Action::Capture } else { Action::Run };
+///
+/// The first baseline is what is found; a later one is that again, put back as at the end of an experiment.
+pub(super) fn measuring(trial: &Trial, spec: &ExperimentSpec) -> Vec<Step> {
+    let first = match (trial.kind, trial.again) {
+        (TrialKind::Baseline, false) => Action::Capture,
+        (TrialKind::Baseline, true) => Action::Undo,
+        _ => Action::Run,
+    };
     let mut plan = vec![
         step(Stage::Apply, first),
         step(Stage::Load, Action::Run),

@@ -124,7 +124,8 @@ impl Turn<'_> {
     ) {
         let Some(epoch) = self.open_epoch(experiment, id) else { return };
         let Some(step) = epoch.step() else { return };
-        let (kind, cluster, number) = (epoch.kind, epoch.cluster.clone(), epoch.number);
+        let (kind, cluster) = (epoch.kind, epoch.cluster.clone());
+        let title = title(kind, epoch.number, epoch.pair);
         if let Some((kind, reason)) = lacks(step, &done) {
             let ending = Ending::Failed { kind, reason: reason.clone() };
             self.end_attempt(experiment, id, &worker, done, ending);
@@ -152,7 +153,7 @@ impl Turn<'_> {
         self.end_attempt(experiment, id, &worker, done, Ending::Done);
         if let Some(epoch) = self.open_epoch(experiment, id).cloned() {
             let time = took.map(|t| format!(" in {}", seconds(t))).unwrap_or_default();
-            let message = format!("{} of {} on `{cluster}` done{time}", phrase(step), title(kind, number));
+            let message = format!("{} of {title} on `{cluster}` done{time}", phrase(step));
             let detail = json!({
                 "worker": worker, "duration_ms": took.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
             });

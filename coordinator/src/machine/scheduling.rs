@@ -11,9 +11,10 @@ use autoopt_epoch::message::{EventKind, TrialKind};
 use serde_json::json;
 
 use super::events::title;
+use super::index::counts;
 use super::leaks::LOOK;
 use super::turn::Turn;
-use super::{Breaker, Epoch, Experiment, Phase, Progress, TrialState, plan};
+use super::{Breaker, Epoch, Experiment, Phase, Progress, Site, TrialState, plan};
 
 impl Turn<'_> {
     /// Lets the best claim on a free cluster begin.
@@ -34,7 +35,10 @@ impl Turn<'_> {
             })
             .min();
         match next {
-            Some((_, _, experiment, trial)) => self.begin(experiment, trial, cluster),
+            Some((_, _, experiment, trial)) => {
+                let trial = self.baseline_due(experiment, trial, cluster).unwrap_or(trial);
+                self.begin(experiment, trial, cluster);
+            }
             None => self.curious.extend(candidates),
         }
     }
@@ -46,16 +50,15 @@ impl Turn<'_> {
         }
         let queue = self.world.index.queues.get(&experiment.id)?;
         let pinned = queue.pinned.get(cluster).and_then(|q| q.first());
-        let place =
-            if experiment.sites.get(cluster).is_some_and(|s| s.baseline_ended && s.out_of_use.is_none()) {
-                pinned.into_iter().chain(queue.any.first()).min()?
-            } else {
-                let alone = |id: &TrialId| {
-                    let kind = experiment.trials.get(id).map(|t| t.kind);
-                    matches!(kind, Some(TrialKind::Baseline | TrialKind::Closing))
-                };
-                pinned.filter(|(_, _, id)| alone(id))?
+        let place = if experiment.sites.get(cluster).is_some_and(Site::usable) {
+            pinned.into_iter().chain(queue.any.first()).min()?
+        } else {
+            let alone = |id: &TrialId| {
+                let kind = experiment.trials.get(id).map(|t| t.kind);
+                matches!(kind, Some(TrialKind::Baseline | TrialKind::Closing))
             };
+            pinned.filter(|(_, _, id)| alone(id))?
+        };
         Some(place.2)
     }
 
@@ -64,7 +67,7 @@ impl Turn<'_> {
         let owner = self.world.index.owners.get(cluster);
         self.world.index.idle.contains(cluster)
             && owner.is_none_or(|o| *o == experiment.id)
-            && experiment.sites.get(cluster).is_some_and(|s| s.baseline_ended && s.out_of_use.is_none())
+            && experiment.sites.get(cluster).is_some_and(Site::usable)
     }
 
     /// A free cluster on which an experiment could begin a trial now.
@@ -117,7 +120,7 @@ impl Turn<'_> {
         let leaked = self.world.clusters.get(cluster).is_some_and(|c| c.leaked.is_some());
         let steps = match kind {
             TrialKind::Closing => plan::closing(site, &spec, self.leaves_best(experiment, site, trial)),
-            _ => leaked.then_some(LOOK).into_iter().chain(plan::measuring(kind, &spec)).collect(),
+            _ => leaked.then_some(LOOK).into_iter().chain(plan::measuring(trial, &spec)).collect(),
         };
         let count = trial.epochs + 1;
         let id = EpochId::derived(trial_id.0, &format!("epoch/{count}"));
@@ -127,6 +130,7 @@ impl Turn<'_> {
             trial: trial_id,
             number: trial.number,
             kind,
+            pair: trial.pair,
             cluster: cluster.to_owned(),
             started: self.at,
             plan: steps,
@@ -137,7 +141,9 @@ impl Turn<'_> {
             measurement: None,
             outputs: std::collections::BTreeMap::new(),
         };
-        let (touched, number) = (site.touched, trial.number);
+        let touched = site.touched;
+        let title = title(kind, trial.number, trial.pair);
+        let counted = count == 1 && counts(kind) && spec.baseline.is_some();
         if let Some(queue) = self.world.index.queues.get_mut(&experiment_id)
             && let Some(trial) =
                 self.world.experiments.get(&experiment_id).and_then(|e| e.trials.get(&trial_id))
@@ -154,6 +160,9 @@ impl Turn<'_> {
                 site.touched = true;
             }
         }
+        if counted && let Some(site) = self.site_mut(experiment_id, cluster) {
+            site.begun += 1;
+        }
         let mut tried = None;
         self.change_cluster(cluster, |c| {
             c.holder = Some((experiment_id, id));
@@ -164,7 +173,7 @@ impl Turn<'_> {
         });
         let trying =
             tried.map(|r| format!(", trying out the cluster that was paused ({r})")).unwrap_or_default();
-        let message = format!("{} begins on `{cluster}`{trying}", title(kind, number));
+        let message = format!("{title} begins on `{cluster}`{trying}");
         let detail = json!({"epoch_of_trial": count, "parameters": self.trial(experiment_id, trial_id).map(|t| &t.parameters)});
         self.log_epoch(&epoch, EventKind::EpochStarted, message, detail);
         self.world.index.epochs.insert(id, experiment_id);

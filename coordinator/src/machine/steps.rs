@@ -97,7 +97,12 @@ impl Turn<'_> {
         let (number, attempt) = (epoch.at, epoch.attempt);
         let epoch = epoch.clone();
         let policy = &spec.retry.transient;
-        let what = format!("{} of {} on `{}`", phrase(step), title(epoch.kind, epoch.number), epoch.cluster);
+        let what = format!(
+            "{} of {} on `{}`",
+            phrase(step),
+            title(epoch.kind, epoch.number, epoch.pair),
+            epoch.cluster
+        );
         if kind == FailureKind::Transient && attempt < policy.attempts {
             let pause = retry::pause(policy, attempt, id.0, &format!("{number}/{attempt}"));
             let until = self.at.after(pause);
@@ -174,8 +179,9 @@ impl Turn<'_> {
             return;
         }
         let verdict = Verdict { outcome: Outcome::Abandoned, reason: Some(reason.to_owned()) };
-        let repeats = self.experiment(experiment).map_or(1, |e| e.spec.repeats as usize);
-        let measured = self.trial(experiment, epoch.trial).map_or(0, |t| t.measurements.len());
+        let Some(found) = self.experiment(experiment) else { return };
+        let Some(trial) = found.trials.get(&epoch.trial) else { return };
+        let (repeats, measured) = (found.repeats(trial), trial.measurements.len());
         let returns = |outcome| match outcome {
             Outcome::Transient | Outcome::Broken | Outcome::Invalid => true,
             Outcome::Measured => measured + 1 < repeats,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autoopt_epoch::experiment::ExperimentSpec;
-use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::{EventKind, TrialKind};
 use autoopt_epoch::space::Space;
 use serde_json::json;
 
 use super::turn::Turn;
-use super::{Breaker, Cluster, Experiment, Phase, Site, Trial, TrialState};
+use super::{Breaker, Cluster, Experiment, Phase, Site, Trial};
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, id: ExperimentId, spec: Arc<ExperimentSpec>) {
@@ -56,6 +56,8 @@ impl Turn<'_> {
             best: None,
             outlook: None,
             calm: 0,
+            cut_short: false,
+            confirmation: None,
             trials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             results: Vec::new(),
@@ -74,28 +76,8 @@ impl Turn<'_> {
                 self.world.clusters.insert(cluster.clone(), new);
                 self.change_cluster(&cluster, |_| ());
             }
-            let trial = Trial {
-                id: TrialId::derived(id.0, &format!("baseline/{cluster}")),
-                experiment: id,
-                number: 0,
-                kind: TrialKind::Baseline,
-                parameters: defaults.clone(),
-                cluster: Some(cluster),
-                ask: None,
-                note: None,
-                submitted: self.at,
-                state: TrialState::Waiting { not_before: self.at },
-                measurements: Vec::new(),
-                epochs: 0,
-                invalid: 0,
-                broken: 0,
-            };
-            let trial_id = trial.id;
-            if let Some(experiment) = self.world.experiments.get_mut(&id) {
-                experiment.trials.insert(trial_id, trial);
-            }
-            self.trial_mut(id, trial_id);
-            self.wait(id, trial_id);
+            let own = Experiment::first_baseline(&cluster);
+            self.add_trial(Trial::own(id, &own, TrialKind::Baseline, defaults.clone(), &cluster, self.at));
         }
     }
 

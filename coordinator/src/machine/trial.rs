@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Trial {
     pub id: TrialId,
     pub experiment: ExperimentId,
-    /// 0 for baselines and closings, then 1, 2, … in the order of acceptance.
+    /// 0 for baselines, closings and runs of a confirmation, then 1, 2, … in the order of acceptance.
     pub number: u32,
     pub kind: TrialKind,
     pub parameters: Parameters,
@@ -20,6 +20,12 @@ pub struct Trial {
     pub cluster: Option<String>,
     pub ask: Option<AskId>,
     pub note: Option<String>,
+    /// Measured once more to compare: a baseline after the first one, or a run of a pair. `repeats` is not for it.
+    #[serde(default)]
+    pub again: bool,
+    /// Its pair of the confirmation, from 1.
+    #[serde(default)]
+    pub pair: Option<u32>,
     pub submitted: Timestamp,
     pub state: TrialState,
     /// One for each measured epoch.
@@ -29,6 +35,37 @@ pub struct Trial {
     /// Epochs that ended `invalid`, and `broken`; each has its limit.
     pub invalid: u32,
     pub broken: u32,
+}
+
+impl Trial {
+    /// One that the experiment has by itself, on one of its clusters; `called` tells it from the others.
+    pub(super) fn own(
+        experiment: ExperimentId,
+        called: &str,
+        kind: TrialKind,
+        parameters: Parameters,
+        cluster: &str,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id: TrialId::derived(experiment.0, called),
+            experiment,
+            number: 0,
+            kind,
+            parameters,
+            cluster: Some(cluster.to_owned()),
+            ask: None,
+            note: None,
+            again: false,
+            pair: None,
+            submitted: at,
+            state: TrialState::Waiting { not_before: at },
+            measurements: Vec::new(),
+            epochs: 0,
+            invalid: 0,
+            broken: 0,
+        }
+    }
 }
 
 /// Where a trial is.

@@ -1,15 +1,15 @@
 //! Questions about what stands where now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::TrialKind;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 
-use super::entity::{cluster, epoch, experiment, trial};
+use super::entity::{cluster, epoch, experiment, site, trial};
 use super::load::parse;
 use super::{Store, StoreError, rows};
-use crate::machine::{Cluster, Epoch, Experiment, Phase, Trial};
+use crate::machine::{Cluster, Epoch, Experiment, Phase, Site, Trial};
 
 impl Store {
     /// The newest experiment of this name, the open one if there is one. Its open parts are not filled in.
@@ -26,7 +26,7 @@ impl Store {
         Ok(experiment::Entity::find().filter(open).count(&self.db).await?)
     }
 
-    /// The baseline trials of one experiment, or of each.
+    /// The first baseline trials, one for each cluster, of one experiment, or of each.
     pub async fn baselines(
         &self,
         experiment: Option<ExperimentId>,
@@ -38,9 +38,19 @@ impl Store {
         let mut baselines: HashMap<ExperimentId, Vec<Trial>> = HashMap::new();
         for row in found.order_by_asc(trial::Column::Id).all(&self.db).await? {
             let trial: Trial = parse("trial", &row.id, &row.state)?;
+            if trial.again {
+                continue;
+            }
             baselines.entry(trial.experiment).or_default().push(trial);
         }
         Ok(baselines)
+    }
+
+    /// What an experiment knows of each of its clusters, by name.
+    pub async fn sites(&self, experiment: ExperimentId) -> Result<BTreeMap<String, Site>, StoreError> {
+        let found = site::Entity::find().filter(site::Column::Experiment.eq(experiment.to_string()));
+        let rows = found.all(&self.db).await?.into_iter();
+        rows.map(|row| Ok((row.cluster.clone(), parse("site", &row.cluster, &row.state)?))).collect()
     }
 
     /// The open epochs of an experiment, the oldest first.

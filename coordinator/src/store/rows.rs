@@ -106,6 +106,7 @@ pub(super) fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Running => "running",
         Phase::Paused => "paused",
+        Phase::Confirming => "confirming",
         Phase::Stopping => "stopping",
         Phase::Closing => "closing",
         Phase::Ended => "ended",

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and prints what it explored"
 )]
 
+mod confirm;
 mod exploration;
 mod leaks;
 mod outlook;

@@ -50,7 +50,7 @@ fn a_search_with_little_left_to_gain_ends_and_recommends() {
     assert_eq!(experiment.phase, Phase::Ended);
     let reason = experiment.reason.clone().unwrap();
     assert!(reason.starts_with("expected gain left: 0.70 %"), "{reason}");
-    assert_eq!(experiment.recommended().unwrap()["x"], Value::Int(26));
+    assert_eq!(experiment.recommended().unwrap().1["x"], Value::Int(26));
 }
 
 #[test]

@@ -34,6 +34,7 @@ impl Chaos {
             "at_end": if best { "best" } else { "restore" },
             "load": {"backend": "noop", "keep": if keep_epoch { "epoch" } else { "experiment" }},
             "retry": {"transient": {"attempts": 3}, "breaker_after": 2, "breaker_pause": "20s"},
+            "confirm": {"pairs": 2, "precision": 0.1, "max_pairs": 3}, "baseline": {"every": 2},
         });
         let mut lab = Lab::with(&spec("first", &["a", "b"], more.clone()));
         let second = spec("second", &["b", "c"], more);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::ExperimentSpec;
 use super::check_metrics;
+use super::{Confirm, ExperimentSpec};
 use crate::message::Stage;
 use crate::problem::Problem;
 use crate::space::Space;
@@ -39,6 +39,12 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
     }
     check_metrics::check(&mut problems, spec);
     retry(&mut problems, spec);
+    if let Some(baseline) = &spec.baseline {
+        at_least_one(&mut problems, "baseline.every", baseline.every);
+    }
+    if let Some(given) = &spec.confirm {
+        confirm(&mut problems, given);
+    }
     problems
 }
 
@@ -107,6 +113,33 @@ fn retry(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
         }
     }
     at_least_one(problems, "retry.breaker_after", retry.breaker_after);
+}
+
+fn confirm(problems: &mut Vec<Problem>, confirm: &Confirm) {
+    if confirm.pairs < 2 {
+        let message = format!("`pairs` is {}; expected a whole number from 2 on", confirm.pairs);
+        let problem = Problem::new("confirm.pairs", message);
+        problems.push(problem.with_hint("one pair says nothing about the noise; 6 is the default"));
+    }
+    let part = |given: f64| given > 0.0 && given < 1.0;
+    if let Some(precision) = confirm.precision {
+        if !part(precision) {
+            let message = format!("`precision` is {precision}; expected a number between 0 and 1");
+            problems
+                .push(Problem::new("confirm.precision", message).with_hint("0.05 is 5 % of the baseline"));
+        }
+        if confirm.max_pairs < confirm.pairs {
+            let message = format!(
+                "`max_pairs` is {}, less than `pairs`, of which there are {} at least",
+                confirm.max_pairs, confirm.pairs
+            );
+            problems.push(Problem::new("confirm.max_pairs", message));
+        }
+    }
+    if !part(confirm.level) {
+        let message = format!("`level` is {}; expected a number between 0 and 1", confirm.level);
+        problems.push(Problem::new("confirm.level", message).with_hint("0.95 is usual"));
+    }
 }
 
 fn at_least_one(problems: &mut Vec<Problem>, path: &str, given: u32) {

@@ -49,6 +49,12 @@ pub struct ExperimentSpec {
     /// What follows a failure, by kind.
     #[serde(default)]
     pub retry: RetryPolicies,
+    /// The baseline is measured again while the search runs; without it, once, at its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// When the search is over its best values are compared with the baseline by fresh runs; without it they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
 }
 
 const fn one() -> u32 {
@@ -113,7 +119,7 @@ pub enum AtEnd {
     /// As it was found.
     #[default]
     Restore,
-    /// With the best values applied; as it was found if nothing beat the baseline.
+    /// With the best values applied; as it was found if nothing beat the baseline, or if that was to be confirmed and was not.
     Best,
     /// With the last trial's values.
     Keep,
@@ -123,15 +129,44 @@ pub enum AtEnd {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Trials beside the baseline; trials by hand count.
+    /// Trials beside the baseline; trials by hand count, runs to confirm do not.
     pub trials: u32,
-    /// No new trial is begun after this long.
+    /// No new trial is begun after this long; what is to be confirmed is confirmed after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Period>,
     /// The search ends early once the expected gain left, as a part of the best value, is below this in three answers of
     /// the optimizer in a row: 0.005 is 0.5 %. Needs an optimizer with a model, as `gp` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_below: Option<f64>,
+}
+
+/// How often the baseline is measured again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Once in so many trials of a cluster, before one that is drawn by lot: randomised blocks.
+    pub every: u32,
+}
+
+/// How the best values are confirmed: on each cluster in pairs of runs, one of them with the baseline's values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Confirm {
+    /// On each cluster; from 2 on. With `precision` the first ones, from whose noise the number of all is planned.
+    pub pairs: u32,
+    /// How far the gain's interval may reach to either side, as a part of the baseline: 0.05 is 5 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// No more than this on each cluster, whatever the noise.
+    pub max_pairs: u32,
+    /// How sure the interval is, between 0 and 1.
+    pub level: f64,
+}
+
+impl Default for Confirm {
+    fn default() -> Self {
+        Self { pairs: 6, precision: None, max_pairs: 20, level: 0.95 }
+    }
 }
 
 /// Who proposes trials.

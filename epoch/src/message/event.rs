@@ -97,6 +97,10 @@ kinds! {
     /// All trials have ended; the clusters are being left as the experiment says.
     ExperimentClosing = "experiment.closing",
     ExperimentEnded = "experiment.ended",
+    /// The search is over; its best values are compared with the baseline by fresh runs.
+    ConfirmationStarted = "confirmation.started",
+    /// What the fresh runs show.
+    ConfirmationEnded = "confirmation.ended",
     TrialAccepted = "trial.accepted",
     TrialRejected = "trial.rejected",
     /// Exactly one for each accepted trial.

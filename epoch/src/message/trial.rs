@@ -31,7 +31,7 @@ pub struct Trial {
     pub outlook: Option<Outlook>,
 }
 
-/// Where a trial came from.
+/// Where a trial came from. The set only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialKind {
@@ -41,6 +41,8 @@ pub enum TrialKind {
     Proposed,
     /// Submitted by a person.
     Manual,
+    /// The values that the search found best, measured afresh to compare them with the baseline.
+    Recommended,
     /// Not evaluated: takes the load away and leaves the cluster as the experiment says.
     Closing,
 }
@@ -52,6 +54,7 @@ impl TrialKind {
             Self::Baseline => "baseline",
             Self::Proposed => "proposed",
             Self::Manual => "manual",
+            Self::Recommended => "recommended",
             Self::Closing => "closing",
         }
     }

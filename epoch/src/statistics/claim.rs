@@ -63,6 +63,28 @@ pub struct Claim {
     pub clusters: BTreeMap<String, ClusterClaim>,
 }
 
+impl Claim {
+    /// As a part of a sentence: "gain +12.0 % [8.1, 16.2], 95 % interval, 8 pairs: shown". `unit` is the objective's.
+    pub fn told(&self, unit: Option<&str>) -> String {
+        let verdict = match self.verdict {
+            Verdict::Shown => "shown",
+            Verdict::NotShown => "not shown",
+        };
+        let level = 100.0 * self.level;
+        let gain = match self.scale {
+            Scale::Ratio => {
+                let [gain, low, high] = [self.gain, self.low, self.high].map(|part| 100.0 * part);
+                format!("{gain:+.1} % [{low:.1}, {high:.1}]")
+            }
+            Scale::Difference => {
+                let unit = unit.map(|u| format!(" {u}")).unwrap_or_default();
+                format!("{:+.4}{unit} [{:.4}, {:.4}]", self.gain, self.low, self.high)
+            }
+        };
+        format!("gain {gain}, {level} % interval, {} pairs: {verdict}", self.pairs)
+    }
+}
+
 /// The same for one cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterClaim {

@@ -31,6 +31,20 @@ pub struct Drift {
     pub hours: f64,
 }
 
+impl Drift {
+    /// In words: "-4.0 % [-7.1, -0.8] within 3.5 h, 12 runs of the baseline, p = 0.020".
+    pub fn told(&self) -> String {
+        let change = match self.scale {
+            Scale::Ratio => {
+                let [change, low, high] = [self.change, self.low, self.high].map(|part| 100.0 * part);
+                format!("{change:+.1} % [{low:.1}, {high:.1}]")
+            }
+            Scale::Difference => format!("{:+.4} [{:.4}, {:.4}]", self.change, self.low, self.high),
+        };
+        format!("{change} within {:.2} h, {} runs of the baseline, p = {:.3}", self.hours, self.runs, self.p)
+    }
+}
+
 /// The fewest runs of which a trend is told.
 const FEWEST: usize = 4;
 

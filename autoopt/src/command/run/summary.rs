@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::show::{cell, change};
+use crate::standing::UNCONFIRMED;
 
 /// An experiment of this process's own store.
 pub(super) struct Summary {
@@ -21,7 +22,7 @@ pub(super) struct Summary {
     pub(super) view: ExperimentSummary,
     /// The first baseline that was measured.
     baseline: Option<Trial>,
-    experiment: Experiment,
+    pub(super) experiment: Experiment,
 }
 
 impl Summary {
@@ -94,8 +95,9 @@ fn gain(e: &ExperimentSummary) -> String {
     match &e.best {
         Some(best) if best.number > 0 => {
             let gain = e.gain.map(|gain| format!(" ({})", change(gain))).unwrap_or_default();
+            let shown = e.confirmation.as_ref().map_or(UNCONFIRMED, |c| c.told.as_str());
             format!(
-                "best: trial {} with {:.6}, baseline {baseline}{gain}; one measurement of each, not yet confirmed",
+                "best: trial {} with {:.6}, baseline {baseline}{gain}\n{shown}",
                 best.number, best.objective
             )
         }

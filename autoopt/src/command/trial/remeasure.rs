@@ -46,8 +46,9 @@ impl Remeasure {
             metrics: spec.metrics,
             objective: spec.objective,
             outcome_constraints: spec.outcome_constraints,
-            // a baseline stands for itself
-            baseline: baseline(&trials, epoch).filter(|_| detail.trial.kind != TrialKind::Baseline),
+            // the first baseline stands for itself
+            baseline: baseline(&trials, epoch)
+                .filter(|_| detail.trial.kind != TrialKind::Baseline || detail.trial.again),
         };
         let artifacts = artifacts(client, epoch).await?;
         let again = raw_values(&asked, &artifacts)
@@ -64,7 +65,8 @@ impl Remeasure {
 
 /// The first baseline of the epoch's cluster, or the first at all.
 fn baseline(trials: &[TrialView], epoch: &EpochDetail) -> Option<BTreeMap<String, f64>> {
-    let measured = || trials.iter().filter(|t| t.kind == TrialKind::Baseline && !t.metrics.is_empty());
+    let measured =
+        || trials.iter().filter(|t| t.kind == TrialKind::Baseline && !t.again && !t.metrics.is_empty());
     let same = measured().find(|t| t.cluster.as_ref() == Some(&epoch.epoch.cluster));
     same.or_else(|| measured().next()).map(|trial| trial.metrics.clone())
 }

@@ -1,0 +1,55 @@
+//! The report of a run, from its own store.
+
+use std::path::{Path, PathBuf};
+
+use autoopt_coordinator::api::render;
+use autoopt_coordinator::api::view::{ExperimentDetail, TrialDetail, TrialView};
+use autoopt_coordinator::store::{Store, StoreError};
+use autoopt_epoch::experiment::ExperimentSpec;
+use autoopt_epoch::message::TrialKind;
+use autoopt_epoch::time::Timestamp;
+
+use super::super::report::first_baseline;
+use super::summary::Summary;
+use crate::fault::Fault;
+use crate::report::{Report, page, recommended};
+
+/// Writes it into `folder`.
+pub(super) async fn write(store: &Store, summary: &Summary, folder: &Path) -> Result<PathBuf, Fault> {
+    let report =
+        read(store, summary).await.map_err(|e| Fault::failed("the store cannot be read").because(e))?;
+    let file = folder.join("report.html");
+    std::fs::write(&file, page(&report))
+        .map_err(|e| Fault::failed(format!("cannot write `{}`", file.display())).because(e))?;
+    Ok(file)
+}
+
+async fn read(store: &Store, summary: &Summary) -> Result<Report, StoreError> {
+    let (view, spec) = (&summary.view, &summary.experiment.spec);
+    let trials = store.trials(view.id, None, u64::from(u32::MAX)).await?;
+    let trials: Vec<TrialView> = trials.iter().map(|t| render::trial(t, &view.name)).collect();
+    let baselines = trials.iter().filter(|t| t.kind == TrialKind::Baseline && !t.again);
+    let found = |cluster: &str| baselines.clone().find(|t| t.cluster.as_deref() == Some(cluster));
+    let sites = store.sites(view.id).await?;
+    let sites = sites.into_iter().map(|(cluster, site)| {
+        let shown = render::site(&site, found(&cluster).map(|t| &t.parameters), spec);
+        (cluster, shown)
+    });
+    let detail = ExperimentDetail {
+        summary: view.clone(),
+        running: Vec::new(),
+        sites: sites.collect(),
+        spec: ExperimentSpec::clone(spec),
+    };
+    let number = recommended(&detail).map(|r| r.number);
+    let before = show(store, first_baseline(&trials)).await?;
+    let after = show(store, trials.iter().find(|t| Some(t.number) == number)).await?;
+    Ok(Report::new(detail, trials, before.as_ref(), after.as_ref(), Timestamp::now()))
+}
+
+async fn show(store: &Store, trial: Option<&TrialView>) -> Result<Option<TrialDetail>, StoreError> {
+    let Some(trial) = trial else { return Ok(None) };
+    let epochs = store.epochs(trial.id).await?;
+    let epochs = epochs.iter().map(|epoch| render::epoch_detail(epoch, &[], &[])).collect();
+    Ok(Some(TrialDetail { trial: trial.clone(), epochs }))
+}

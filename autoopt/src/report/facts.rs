@@ -1,0 +1,93 @@
+//! What a report tells, from what the API shows.
+
+use std::collections::BTreeMap;
+
+use autoopt_coordinator::api::view::{ExperimentDetail, TrialDetail, TrialView};
+use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::message::{Stage, TrialKind};
+use autoopt_epoch::space::Parameters;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// The values that were confirmed, or the best measured ones.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Recommended {
+    /// Of the trial that had them.
+    pub(crate) number: u32,
+    pub(crate) parameters: Parameters,
+}
+
+/// One trial and the best until then.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Progress {
+    pub(crate) number: u32,
+    /// Absent if it was not measured, or broke a constraint.
+    pub(crate) objective: Option<f64>,
+    pub(crate) best: Option<f64>,
+}
+
+/// The host of one server of the application.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Placement {
+    pub(crate) server: String,
+    pub(crate) baseline: Option<String>,
+    pub(crate) recommended: Option<String>,
+}
+
+/// What there is to recommend; nothing while no trial beat the baseline.
+pub(crate) fn recommended(experiment: &ExperimentDetail) -> Option<Recommended> {
+    let e = &experiment.summary;
+    if let Some(c) = &e.confirmation {
+        return Some(Recommended { number: c.number, parameters: c.parameters.clone() });
+    }
+    let best = e.best.as_ref().filter(|best| best.number > 0)?;
+    Some(Recommended { number: best.number, parameters: best.parameters.clone() })
+}
+
+/// In the order of acceptance; the baseline is where it begins.
+pub(crate) fn progress(experiment: &ExperimentDetail, trials: &[TrialView]) -> Vec<Progress> {
+    let sign = experiment.summary.goal.sign();
+    let mut best: Option<f64> = None;
+    let mut all: Vec<&TrialView> = trials.iter().filter(|t| searched(t)).collect();
+    all.sort_by_key(|t| t.number);
+    let step = |t: &TrialView| {
+        let objective = t.objective.filter(|_| t.outcome == Some(Outcome::Measured));
+        if let Some(value) = objective {
+            best = Some(best.map_or(value, |b| if sign * value > sign * b { value } else { b }));
+        }
+        Progress { number: t.number, objective, best }
+    };
+    all.into_iter().map(step).collect()
+}
+
+/// Whether a trial belongs to the search: the first baselines do.
+fn searched(t: &TrialView) -> bool {
+    !t.again && t.kind != TrialKind::Closing
+}
+
+/// Where the servers of the last measured epoch of each landed.
+pub(crate) fn placements(before: Option<&TrialDetail>, after: Option<&TrialDetail>) -> Vec<Placement> {
+    let (before, after) = (hosts(before), hosts(after));
+    let mut servers: Vec<&String> = before.keys().chain(after.keys()).collect();
+    servers.sort();
+    servers.dedup();
+    let placement = |server: &String| Placement {
+        server: server.clone(),
+        baseline: before.get(server).cloned(),
+        recommended: after.get(server).cloned(),
+    };
+    servers.into_iter().map(placement).collect()
+}
+
+fn hosts(trial: Option<&TrialDetail>) -> BTreeMap<String, String> {
+    let measured = trial.and_then(|t| t.epochs.iter().rfind(|e| e.measurement.is_some()));
+    let placement = measured.and_then(|e| e.outputs.get(&Stage::Bench)?.get("placement")?.as_object());
+    let named = |(server, host): (&String, &Json)| Some((server.clone(), host.as_str()?.to_owned()));
+    placement.into_iter().flatten().filter_map(named).collect()
+}
+
+/// By stage, what it gave out when the baseline was measured.
+pub(crate) fn captured(before: Option<&TrialDetail>) -> Json {
+    let measured = before.and_then(|t| t.epochs.iter().rfind(|e| e.measurement.is_some()));
+    measured.map_or(Json::Null, |e| serde_json::json!(e.outputs))
+}
