@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::events::seconds;
 use super::turn::Turn;
-use super::{Confirmation, Epoch, Experiment, Phase, Site, Trial, TrialState, Verdict, plan};
+use super::{Epoch, Experiment, Phase, Site, Trial, TrialState, Verdict, plan};
 
 impl Turn<'_> {
     /// All trials have ended.
@@ -56,7 +56,7 @@ impl Turn<'_> {
     pub(super) fn leaves_best(&self, experiment: &Experiment, site: &Site, closing: &Trial) -> bool {
         experiment.spec.at_end == AtEnd::Best
             && experiment.recommended().is_some()
-            && experiment.confirmation.as_ref().is_none_or(Confirmation::shown)
+            && experiment.confirmation.as_ref().is_none_or(|c| c.shown())
             && site.usable()
             && closing.invalid == 0
     }

@@ -60,7 +60,7 @@ impl Turn<'_> {
         );
         let detail = json!({"number": number, "parameters": values, "clusters": clusters, "pairs": pairs});
         if let Some(experiment) = self.experiment_mut(id) {
-            experiment.confirmation = Some(confirmation);
+            experiment.confirmation = Some(Box::new(confirmation));
             experiment.ask = None;
             experiment.ask_after = None;
         }

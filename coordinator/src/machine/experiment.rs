@@ -50,7 +50,7 @@ pub struct Experiment {
     pub cut_short: bool,
     /// The comparison of the best values with the baseline, from its beginning on.
     #[serde(default)]
-    pub confirmation: Option<Confirmation>,
+    pub confirmation: Option<Box<Confirmation>>,
     /// By cluster; in the store each has its own row.
     #[serde(skip)]
     pub sites: BTreeMap<String, Site>,
