@@ -181,8 +181,8 @@ fn each_mistake_in_a_file_is_shown_at_its_place() {
 #[test]
 fn the_caret_stands_below_the_value() {
     let text = printed("default = 4", "default = 40");
-    let expected = "e.toml:27:11: parameters[1].default: `40` is not allowed; expected a whole number from -5 to 5\n  \
-                    27 | default = 40\n     |           ^^";
+    let expected = "e.toml:31:11: parameters[1].default: `40` is not allowed; expected a whole number from -5 to 5\n  \
+                    31 | default = 40\n     |           ^^";
     assert_eq!(text, expected);
 }
 

@@ -259,7 +259,8 @@ proptest! {
         let turned = all.iter().map(|p| Pair { baseline: p.recommended, recommended: p.baseline }).collect();
         let (a, b) = (of(all), of(turned));
         prop_assert!(near((1.0 + a.gain) * (1.0 + b.gain), 1.0), "{a:?} {b:?}");
-        prop_assert!(near((1.0 + a.low) * (1.0 + b.high), 1.0), "{a:?} {b:?}");
+        // an interval down to almost nothing of the baseline is -1 but for rounding
+        prop_assert!(a.low < -1.0 + 1e-6 || near((1.0 + a.low) * (1.0 + b.high), 1.0), "{a:?} {b:?}");
         prop_assert!(a.low <= a.gain && a.gain <= a.high);
     }
 

@@ -69,7 +69,7 @@ impl System {
         let listener = api::listen(&listen).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(api::serve(api, listener));
-        Self { stop, url, http: reqwest::Client::new(), token, _state: state }
+        Self { stop, url, http: reqwest::Client::builder().no_gzip().build().unwrap(), token, _state: state }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -3,9 +3,9 @@
 export type Value = boolean | number | string;
 export type Values = Record<string, Value>;
 export type Stage = "apply" | "load" | "bench" | "collect";
-export type TrialKind = "baseline" | "proposed" | "manual" | "closing";
+export type TrialKind = "baseline" | "proposed" | "manual" | "recommended" | "closing";
 export type Outcome = "measured" | "transient" | "broken" | "infeasible" | "violated" | "invalid" | "abandoned";
-export type Phase = "running" | "paused" | "stopping" | "closing" | "ended";
+export type Phase = "running" | "paused" | "stopping" | "confirming" | "closing" | "ended";
 
 export interface Parameter {
   name: string;
@@ -49,6 +49,7 @@ export interface Summary {
   best?: { trial: string; number: number; objective: number; parameters: Values };
   baseline: Record<string, number>;
   gain?: number;
+  confirmation?: { told: string };
   started: string;
   ended?: string;
 }

@@ -66,5 +66,6 @@ export const capital = (text: string) => text.charAt(0).toUpperCase() + text.sli
 
 /** How a trial is called. */
 export function trialName(kind: string, n: number): string {
+  if (kind === "recommended") return "best, afresh";
   return kind === "baseline" || kind === "closing" ? kind : `trial ${n}`;
 }

@@ -1,6 +1,6 @@
 // Where a cluster's stages lie in time, and how long what runs will take.
 
-import type { Span, Stage } from "../api/types";
+import type { Span, Stage, TrialKind } from "../api/types";
 
 export const STAGES: Stage[] = ["apply", "load", "bench", "collect"];
 
@@ -53,11 +53,14 @@ export function left(bar: Bar, times: Map<string, number>, now: number): number 
   return expected === undefined ? undefined : Math.max(0, expected - (now - bar.from));
 }
 
+/** Whether trials of this kind are the search itself, and count against its budget. */
+export const searched = (kind: TrialKind) => kind === "proposed" || kind === "manual";
+
 /** How long one trial usually takes in an experiment, from the whole epochs among the spans. */
 export function usualEpoch(spans: Span[], experiment: string): number | undefined {
   const epochs = new Map<string, { from: number; to: number; whole: boolean }>();
   for (const span of spans) {
-    if (span.experiment_id !== experiment || span.kind === "closing" || span.kind === "baseline") continue;
+    if (span.experiment_id !== experiment || !searched(span.kind)) continue;
     const from = Date.parse(span.began);
     const to = span.ended === undefined ? Number.NaN : Date.parse(span.ended);
     const epoch = epochs.get(span.epoch) ?? { from, to, whole: false };

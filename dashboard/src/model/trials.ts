@@ -50,11 +50,11 @@ export interface Row {
   ended: number | null;
 }
 
-/** Rows that were, or will be, evaluated, by number; of a re-measured baseline each is a row. */
+/** Rows that were, or will be, evaluated, by number; of a re-measured baseline each is a row. Confirmation is not part of the search. */
 export function rows(columns: Columns): Row[] {
   const all: Row[] = [];
   for (let index = 0; index < columns.trial.length; index++) {
-    if (columns.kind[index] === "closing") continue;
+    if (columns.kind[index] === "closing" || columns.kind[index] === "recommended") continue;
     all.push({
       index,
       id: columns.trial[index]!,

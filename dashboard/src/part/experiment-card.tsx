@@ -1,5 +1,5 @@
 import type { Span, Summary } from "../api/types";
-import { usualEpoch } from "../model/gantt";
+import { searched, usualEpoch } from "../model/gantt";
 import { change, count, duration, number, withUnit } from "../model/format";
 import { to } from "../route";
 import { PhaseState } from "./state";
@@ -57,7 +57,7 @@ export function Standing({ experiment: e }: { experiment: Summary }) {
         <dt>Gain</dt>
         <dd>
           <strong class={e.gain && e.gain > 0 ? "gain" : ""}>{e.gain === undefined ? "–" : beaten ? change(e.gain) : "none"}</strong>
-          {beaten && <small>not confirmed</small>}
+          {beaten && <small>{e.confirmation ? e.confirmation.told : "not confirmed"}</small>}
         </dd>
       </div>
     </dl>
@@ -66,7 +66,7 @@ export function Standing({ experiment: e }: { experiment: Summary }) {
 
 function Progress({ experiment: e, spans }: { experiment: Summary; spans: Span[] }) {
   const done = Object.values(e.outcomes).reduce((sum, n) => sum + n, 0);
-  const epochs = new Set(spans.filter((s) => s.experiment_id === e.id && s.ended === undefined && s.kind !== "baseline" && s.kind !== "closing").map((s) => s.trial));
+  const epochs = new Set(spans.filter((s) => s.experiment_id === e.id && s.ended === undefined && searched(s.kind)).map((s) => s.trial));
   const running = epochs.size;
   const waiting = Math.max(0, e.accepted - done - running);
   const each = usualEpoch(spans, e.id);

@@ -7,7 +7,7 @@ export function State({ tone, children }: { tone: Tone; children: string }) {
   return <span class={`state ${tone}`}>{children}</span>;
 }
 
-const PHASES: Record<Phase, Tone> = { running: "busy", paused: "bad", stopping: "busy", closing: "busy", ended: "off" };
+const PHASES: Record<Phase, Tone> = { running: "busy", paused: "bad", stopping: "busy", confirming: "busy", closing: "busy", ended: "off" };
 
 export const PhaseState = ({ phase }: { phase: Phase }) => <State tone={PHASES[phase]}>{phase}</State>;
 
