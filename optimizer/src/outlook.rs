@@ -47,7 +47,7 @@ impl Models<'_> {
         each.sum::<f64>() / self.gps.len() as f64
     }
 
-    /// Functions from all models, equally many from each; see [`values`].
+    /// Functions from all models, equally many from each; see [`Self::values`].
     pub fn paths(&self, columns: &[Column], draws: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<Paths> {
         let each = draws.div_ceil(self.gps.len());
         self.gps.iter().map(|gp| Paths::new(gp, columns, each, rng)).collect()

@@ -14,7 +14,7 @@ use facts::{Placement, Progress, Recommended, captured, placements, progress};
 pub(crate) use page::page;
 use patch::{Patch, patch};
 
-/// All of it, for programs; [`page`] is the same for people.
+/// All of it, for programs; [`page()`] is the same for people.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) written: Timestamp,
