@@ -3,8 +3,8 @@
 use autoopt_epoch::message::Stage;
 use autoopt_epoch::time::Timestamp;
 
-use super::index::{Index, Timer};
-use super::{Experiment, Phase, Progress, Stored, World, ask};
+use super::index::Index;
+use super::{Experiment, Progress, Stored, World, ask};
 
 pub(super) fn world(stored: Stored, at: Timestamp) -> World {
     let mut world = World {
@@ -44,13 +44,11 @@ pub(super) fn world(stored: Stored, at: Timestamp) -> World {
         }
         experiment.epochs.insert(epoch.id, epoch);
     }
-    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
     // an answer may have been waiting, too
-    let asking = |e: &&Experiment| e.phase == Phase::Running && e.ask.is_some();
-    for experiment in world.experiments.values().filter(asking) {
-        let due = experiment.ask.as_ref().map(|a| a.until.max(at.after(ask::SILENCE)));
-        world.index.timers.set(Timer::Ask(experiment.id), due);
+    for open in world.experiments.values_mut().filter_map(|experiment| experiment.ask.as_mut()) {
+        open.until = open.until.max(at.after(ask::SILENCE));
     }
+    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
     world
 }
 

@@ -126,3 +126,18 @@ fn a_trial_given_up_while_it_is_being_undone_does_not_run_again() {
     assert_eq!(epochs_of_trial_1(&lab), 1);
     assert_eq!(lab.outcomes(TrialKind::Manual), [Outcome::Abandoned]);
 }
+
+#[test]
+fn a_question_is_not_late_because_the_coordinator_was_away() {
+    let mut lab = Lab::with(&spec("e", &["c", "d"], json!({"algorithm": {"name": "gp"}})));
+    lab.work();
+    assert_eq!(lab.asks.len(), 1);
+    lab.now = lab.now.after(std::time::Duration::from_secs(3600));
+    lab.crash();
+    // whatever else happens to the experiment meanwhile
+    lab.send(trial(None, None));
+    lab.give(Input::Tick);
+    assert_eq!(lab.events(EventKind::OptimizerSilent).len(), 0);
+    lab.later(60);
+    assert_eq!(lab.events(EventKind::OptimizerSilent).len(), 1);
+}
