@@ -9,7 +9,7 @@ use autoopt_epoch::time::Timestamp;
 use super::reference;
 use crate::client::Client;
 use crate::fault::Fault;
-use crate::report::{Report as Content, page, recommended};
+use crate::report::{Report as Content, page};
 use crate::show::{put, say, say_json};
 
 /// Write an experiment's result as one HTML page
@@ -57,7 +57,7 @@ impl Report {
 async fn read(client: &Client, experiment: &str) -> Result<Content, Fault> {
     let detail = client.experiment(experiment).await?;
     let trials = client.trials(&detail.summary.id.to_string()).await?;
-    let number = recommended(&detail).map(|r| r.number);
+    let number = detail.summary.recommended.as_ref().map(|r| r.number);
     let before = show(client, first_baseline(&trials)).await?;
     let after = show(client, trials.iter().find(|t| Some(t.number) == number)).await?;
     Ok(Content::new(detail, trials, before.as_ref(), after.as_ref(), Timestamp::now()))

@@ -11,15 +11,17 @@ use std::sync::Arc;
 
 use autoopt_coordinator::engine::Handle;
 use autoopt_coordinator::machine::{Control, Input};
+use autoopt_coordinator::store::Store;
 use autoopt_epoch::command::Commands;
 use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::{Event, EventKind, TrialKind};
 use autoopt_epoch::time::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{interrupts, validate};
+use super::{interrupts, status, validate};
 use crate::board::Board;
 use crate::fault::{Fault, Kind};
+use crate::report::Report;
 use crate::show::{go_on_unread, say, say_json_line};
 use crate::standing::{Standing, title, usable};
 use services::Services;
@@ -129,27 +131,17 @@ impl Run {
             }
         }
         progress.end();
-        let told = Summary::read(services.handle.store(), experiment).await;
-        let placement = match &told {
-            Ok(summary) => summary.placement(services.handle.store()).await?,
-            Err(_) => None,
-        };
-        let written = match &told {
-            Ok(summary) => Some(report::write(services.handle.store(), summary, &state).await?),
-            Err(_) => None,
-        };
+        let told = read(services.handle.store(), experiment).await;
         services.stop().await;
-        let summary = told?;
+        let (summary, report) = told?;
+        let written = report::write(&report, &state)?;
         if json {
             say_json_line(&serde_json::json!({ "experiment": summary.view }));
         } else {
             say(summary.text());
-            if let Some(placement) = &placement {
-                say(placement);
-            }
-            if let Some(file) = &written {
-                say(format_args!("the report is `{}`", file.display()));
-            }
+            let tables = [status::values(&report.experiment), report::placements(&report)];
+            tables.iter().flatten().for_each(|table| say(format_args!("\n{table}")));
+            say(format_args!("\nthe report is `{}`", written.display()));
             say(format_args!("everything is in `{}`", state.display()));
         }
         if usable(&summary.view) {
@@ -158,6 +150,13 @@ impl Run {
         Err(Fault::new(Kind::NoResult, format!("`{}` ended without a usable result", summary.view.name))
             .next("see the reasons above; `autoopt validate` checks the file, not the programs"))
     }
+}
+
+/// What the experiment came to.
+async fn read(store: &Store, experiment: ExperimentId) -> Result<(Summary, Report), Fault> {
+    let summary = Summary::read(store, experiment).await?;
+    let report = report::read(store, &summary).await?;
+    Ok((summary, report))
 }
 
 /// The commands of a file, or of the one beside the experiment's, or none.

@@ -137,16 +137,16 @@ fn confirmed(e: &ExperimentSummary) -> Option<String> {
     Some(if shown { Tone::Good.paint(&confirmation.told) } else { plain(&confirmation.told) })
 }
 
-/// The best values beside those that were found.
-fn values(detail: &ExperimentDetail) -> Option<String> {
+/// The recommended values beside those that were found.
+pub(crate) fn values(detail: &ExperimentDetail) -> Option<String> {
     let found = detail.sites.values().find_map(|site| site.found.as_ref());
-    let best = detail.summary.best.as_ref().filter(|best| best.number > 0)?;
-    let mut shown = table(&["parameter", "found", "best", "unit"]);
+    let recommended = detail.summary.recommended.as_ref()?;
+    let mut shown = table(&["parameter", "found", "recommended", "unit"]);
     for parameter in &detail.spec.parameters {
         let of = |values: Option<&Parameters>| {
             values.and_then(|v| v.get(&parameter.name)).map(ToString::to_string).unwrap_or_default()
         };
-        let (before, after) = (of(found), of(Some(&best.parameters)));
+        let (before, after) = (of(found), of(Some(&recommended.parameters)));
         let tone = if before == after { Tone::Usual } else { Tone::Good };
         let unit = parameter.unit.as_deref().unwrap_or_default();
         shown.add_row([cell(&parameter.name), cell(&before), tone.cell(&after), cell(unit)]);

@@ -5,17 +5,8 @@ use std::collections::BTreeMap;
 use autoopt_coordinator::api::view::{ExperimentDetail, TrialDetail, TrialView};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::{Stage, TrialKind};
-use autoopt_epoch::space::Parameters;
 use serde::Serialize;
 use serde_json::Value as Json;
-
-/// The values that were confirmed, or the best measured ones.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Recommended {
-    /// Of the trial that had them.
-    pub(crate) number: u32,
-    pub(crate) parameters: Parameters,
-}
 
 /// One trial and the best until then.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,16 +23,6 @@ pub(crate) struct Placement {
     pub(crate) server: String,
     pub(crate) baseline: Option<String>,
     pub(crate) recommended: Option<String>,
-}
-
-/// What there is to recommend; nothing while no trial beat the baseline.
-pub(crate) fn recommended(experiment: &ExperimentDetail) -> Option<Recommended> {
-    let e = &experiment.summary;
-    if let Some(c) = &e.confirmation {
-        return Some(Recommended { number: c.number, parameters: c.parameters.clone() });
-    }
-    let best = e.best.as_ref().filter(|best| best.number > 0)?;
-    Some(Recommended { number: best.number, parameters: best.parameters.clone() })
 }
 
 /// In the order of acceptance; the baseline is where it begins.

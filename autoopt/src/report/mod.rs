@@ -9,8 +9,7 @@ use autoopt_coordinator::api::view::{ExperimentDetail, TrialDetail, TrialView};
 use autoopt_epoch::time::Timestamp;
 use serde::Serialize;
 
-pub(crate) use facts::recommended;
-use facts::{Placement, Progress, Recommended, captured, placements, progress};
+use facts::{Placement, Progress, captured, placements, progress};
 pub(crate) use page::page;
 use patch::{Patch, patch};
 
@@ -20,8 +19,7 @@ pub(crate) struct Report {
     pub(crate) written: Timestamp,
     pub(crate) version: &'static str,
     pub(crate) experiment: ExperimentDetail,
-    /// What there is to put in force, if it beat the baseline.
-    pub(crate) recommended: Option<Recommended>,
+    /// How to put in force what is recommended.
     pub(crate) patch: Option<Patch>,
     /// The best objective so far, trial by trial.
     pub(crate) progress: Vec<Progress>,
@@ -41,15 +39,13 @@ impl Report {
         after: Option<&TrialDetail>,
         written: Timestamp,
     ) -> Self {
-        let recommended = recommended(&experiment);
         let captured = captured(before);
         Self {
             written,
             version: env!("CARGO_PKG_VERSION"),
-            patch: recommended.as_ref().map(|r| patch(&experiment, r, &captured)),
+            patch: experiment.summary.recommended.as_ref().map(|r| patch(&experiment, r, &captured)),
             progress: progress(&experiment, &trials),
             placements: placements(before, after),
-            recommended,
             captured,
             experiment,
             trials,

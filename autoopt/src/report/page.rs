@@ -67,12 +67,12 @@ fn result(report: &Report) -> Markup {
     let Some(confirmation) = &e.confirmation else {
         return html! {
             section.claim.not-shown aria-label="Result" {
-                @match (&report.recommended, e.gain) {
-                    (Some(r), Some(gain)) => {
+                @match (e.best.as_ref().filter(|best| best.number > 0), e.gain) {
+                    (Some(best), Some(gain)) => {
                         p.gain { (change(gain)) " measured" }
-                        p { "Trial " (r.number) " beside the baseline: " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } }
+                        p { "Trial " (best.number) " beside the baseline: " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } }
                     },
-                    (Some(r), None) => p { "The best is trial " (r.number) ": " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } },
+                    (Some(best), None) => p { "The best is trial " (best.number) ": " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } },
                     (None, _) => p { span.verdict { "No trial beat the baseline." } },
                 }
             }
@@ -119,7 +119,7 @@ fn told(claim: &Claim, e: &ExperimentSummary) -> String {
 }
 
 fn values(report: &Report) -> Markup {
-    let Some(recommended) = &report.recommended else { return html! {} };
+    let Some(recommended) = &report.experiment.summary.recommended else { return html! {} };
     let spec = &report.experiment.spec;
     let found = report.experiment.sites.values().find_map(|site| site.found.as_ref());
     let of = |values: Option<&Parameters>, name: &str| {
@@ -128,6 +128,7 @@ fn values(report: &Report) -> Markup {
     html! {
         section {
             h2 { "What to set" }
+            p.soft { "The values of trial " (recommended.number) "." }
             div.scroll tabindex="0" role="region" aria-label="Values" { table {
                 thead { tr { th scope="col" { "parameter" } th scope="col" { "found" } th scope="col" { "recommended" } th scope="col" { "unit" } } }
                 tbody { @for p in &spec.parameters {
@@ -315,6 +316,7 @@ mod tests {
             "id": id, "name": text, "phase": "ended", "reason": text, "goal": "maximize", "budget": {"trials": 2},
             "clusters": [text, "b"], "accepted": 2, "outcomes": {"measured": 1, "violated": 1}, "baseline": {text: 56.0},
             "started": at, "ended": at, "running": [], "spec": spec,
+            "recommended": {"number": 1, "parameters": values},
             "confirmation": {
                 "number": 1, "parameters": values, "began": at, "ended": at, "done": 8, "wanted": 8, "void": 1,
                 "stopped": text, "claim": claim, "told": text,

@@ -1,11 +1,9 @@
 //! The recommended values as a change that can be made at once.
 
 use autoopt_cloud::knobs::{self, Setting};
-use autoopt_coordinator::api::view::ExperimentDetail;
+use autoopt_coordinator::api::view::{ExperimentDetail, RecommendedView};
 use serde::Serialize;
 use serde_json::Value as Json;
-
-use super::facts::Recommended;
 
 /// How to put the values in force without this program.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,7 +16,7 @@ pub(crate) struct Patch {
     pub(crate) openstack: bool,
 }
 
-pub(super) fn patch(experiment: &ExperimentDetail, recommended: &Recommended, captured: &Json) -> Patch {
+pub(super) fn patch(experiment: &ExperimentDetail, recommended: &RecommendedView, captured: &Json) -> Patch {
     let (e, apply) = (&experiment.summary, &experiment.spec.apply);
     if apply.backend != "openstack" {
         let values: Vec<String> =

@@ -9,8 +9,8 @@ use autoopt_epoch::statistics::drift;
 
 use super::view::{
     ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, ConfirmationView,
-    EpochDetail, EpochPhase, EpochView, ExperimentSummary, LeakView, LeakedView, PairView, SiteView,
-    TrialPhase, TrialView,
+    EpochDetail, EpochPhase, EpochView, ExperimentSummary, LeakView, LeakedView, PairView, RecommendedView,
+    SiteView, TrialPhase, TrialView,
 };
 use crate::machine::{
     Attempt, Breaker, Cluster, Confirmation, Ending, Epoch, Experiment, Leaked, PairRun, Progress, Site,
@@ -43,6 +43,9 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             parameters: best.parameters.clone(),
         }),
         outlook: e.outlook.as_deref().cloned(),
+        recommended: e
+            .recommended()
+            .map(|(number, parameters)| RecommendedView { number, parameters: parameters.clone() }),
         baseline,
         gain: gain.filter(|gain| gain.is_finite()),
         confirmation: e.confirmation.as_ref().map(|c| confirmation(c, e)),

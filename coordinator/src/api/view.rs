@@ -50,6 +50,10 @@ pub struct ExperimentSummary {
     /// What the optimizer made of the results when it last answered; absent while it has no model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// The values to put in force: those that are or were confirmed, which are what the optimizer recommends, or the best measured
+    /// ones where it has no model. Absent while neither is thought to beat the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<RecommendedView>,
     /// The baseline's objective on each cluster where it has been measured.
     pub baseline: BTreeMap<String, f64>,
     /// By how much the best is better than the mean of the baselines, as a part of it: 0.12 is 12 % better. Absent
@@ -71,6 +75,14 @@ pub struct BestView {
     /// 0 is the baseline.
     pub number: u32,
     pub objective: f64,
+    pub parameters: Parameters,
+}
+
+/// Values to put in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecommendedView {
+    /// Of a trial that had them.
+    pub number: u32,
     pub parameters: Parameters,
 }
 

@@ -107,9 +107,13 @@ impl Experiment {
         self.settled.get(&TrialId::derived(self.id.0, &Self::first_baseline(cluster)))
     }
 
-    /// The values to go on with and the number of a trial that had them: what the optimizer recommends, which sees through noise;
-    /// the best measured ones where it recommends nothing. `None` while neither beats the baseline.
+    /// The values to go on with and the number of a trial that had them: those that are or were confirmed; before that what the
+    /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. `None` while neither
+    /// beats the baseline.
     pub fn recommended(&self) -> Option<(u32, &Parameters)> {
+        if let Some(confirmation) = &self.confirmation {
+            return Some((confirmation.number, &confirmation.parameters));
+        }
         let by_model = self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters));
         let measured = self.best.as_ref().map(|b| (b.number, &b.parameters));
         by_model.or(measured).filter(|(number, _)| *number > 0)

@@ -12,19 +12,33 @@ use autoopt_epoch::time::Timestamp;
 use super::super::report::first_baseline;
 use super::summary::Summary;
 use crate::fault::Fault;
-use crate::report::{Report, page, recommended};
+use crate::report::{Report, page};
+use crate::show::{cell, table};
+
+/// Everything it rests on.
+pub(super) async fn read(store: &Store, summary: &Summary) -> Result<Report, Fault> {
+    gather(store, summary).await.map_err(|e| Fault::failed("the store cannot be read").because(e))
+}
 
 /// Writes it into `folder`.
-pub(super) async fn write(store: &Store, summary: &Summary, folder: &Path) -> Result<PathBuf, Fault> {
-    let report =
-        read(store, summary).await.map_err(|e| Fault::failed("the store cannot be read").because(e))?;
+pub(super) fn write(report: &Report, folder: &Path) -> Result<PathBuf, Fault> {
     let file = folder.join("report.html");
-    std::fs::write(&file, page(&report))
+    std::fs::write(&file, page(report))
         .map_err(|e| Fault::failed(format!("cannot write `{}`", file.display())).because(e))?;
     Ok(file)
 }
 
-async fn read(store: &Store, summary: &Summary) -> Result<Report, StoreError> {
+/// The servers of the application, where the baseline and where the recommended values put them.
+pub(super) fn placements(report: &Report) -> Option<String> {
+    let mut shown = table(&["server", "baseline on", "recommended on"]);
+    for p in &report.placements {
+        let host = |host: &Option<String>| cell(host.as_deref().unwrap_or("-"));
+        shown.add_row([cell(&p.server), host(&p.baseline), host(&p.recommended)]);
+    }
+    (!report.placements.is_empty()).then(|| shown.trim_fmt())
+}
+
+async fn gather(store: &Store, summary: &Summary) -> Result<Report, StoreError> {
     let (view, spec) = (&summary.view, &summary.experiment.spec);
     let trials = store.trials(view.id, None, u64::from(u32::MAX)).await?;
     let trials: Vec<TrialView> = trials.iter().map(|t| render::trial(t, &view.name)).collect();
@@ -41,7 +55,7 @@ async fn read(store: &Store, summary: &Summary) -> Result<Report, StoreError> {
         sites: sites.collect(),
         spec: ExperimentSpec::clone(spec),
     };
-    let number = recommended(&detail).map(|r| r.number);
+    let number = detail.summary.recommended.as_ref().map(|r| r.number);
     let before = show(store, first_baseline(&trials)).await?;
     let after = show(store, trials.iter().find(|t| Some(t.number) == number)).await?;
     Ok(Report::new(detail, trials, before.as_ref(), after.as_ref(), Timestamp::now()))
