@@ -6,6 +6,7 @@ import { useLive } from "../api/use";
 import { clock } from "../model/format";
 import { Missing } from "../part/state";
 import { to } from "../route";
+import { Heads, Table } from "../part/table";
 
 /** Events before the page was opened. */
 const BEFORE = 200;
@@ -38,28 +39,16 @@ export function Log() {
       </div>
       {problem && <Missing problem={problem} />}
       <section class="card" aria-label="Events, the newest first">
-        <div class="scroll" role="region" aria-label="Events, table" tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">at</th>
-                <th scope="col">kind</th>
-                <th scope="col">experiment</th>
-                <th scope="col">what</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((e) => (
-                <tr key={e.seq}>
-                  <td>{clock(e.at)}</td>
-                  <td>{e.kind}</td>
-                  <td>{e.experiment_id ? <a href={to("experiment", e.experiment_id)}>{e.experiment}</a> : "–"}</td>
-                  <td class="wrap">{e.trial ? <a href={to("trial", e.trial)}>{e.message}</a> : e.message}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Events, table" head={<Heads names={["at", "kind", "experiment", "what"]} />}>
+          {shown.map((e) => (
+            <tr key={e.seq}>
+              <td>{clock(e.at)}</td>
+              <td>{e.kind}</td>
+              <td>{e.experiment_id ? <a href={to("experiment", e.experiment_id)}>{e.experiment}</a> : "–"}</td>
+              <td class="wrap">{e.trial ? <a href={to("trial", e.trial)}>{e.message}</a> : e.message}</td>
+            </tr>
+          ))}
+        </Table>
         {shown.length === 0 && <p class="summary">Nothing yet.</p>}
       </section>
     </>

@@ -7,6 +7,7 @@ import { ask } from "../part/ask";
 import { Placement } from "../part/placement";
 import { Missing, OutcomeState } from "../part/state";
 import { to } from "../route";
+import { Heads, Table } from "../part/table";
 
 async function load(id: string) {
   const trial = await get<TrialDetail>(at`/v1/trials/${id}`);
@@ -81,26 +82,14 @@ export function TrialPage({ id }: { id: string }) {
 
 function Pairs({ head, rows }: { head: [string, string]; rows: [string, string][] }) {
   return (
-    <div class="scroll" role="region" aria-label={`${head[0]}, table`} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{head[0]}</th>
-            <th scope="col" class="n">
-              {head[1]}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, text]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td class="n">{text}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label={`${head[0]}, table`} head={<Heads names={head} numbers={[head[1]]} />}>
+      {rows.map(([name, text]) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          <td class="n">{text}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -119,27 +108,15 @@ function Epoch({ epoch }: { epoch: EpochDetail }) {
         </p>
       ))}
       {now && <p>{capital(now)}</p>}
-      <div class="scroll" role="region" aria-label={`Attempts of the epoch from ${clock(epoch.started)}`} tabIndex={0}>
-        <table>
-          <caption>Every attempt at every step</caption>
-          <thead>
-            <tr>
-              <th scope="col">step</th>
-              <th scope="col">attempt</th>
-              <th scope="col">ended</th>
-              <th scope="col" class="n">took</th>
-              <th scope="col">came to</th>
-              <th scope="col">worker</th>
-              <th scope="col">raw output</th>
-            </tr>
-          </thead>
-          <tbody>
-            {epoch.attempts.map((a) => (
-              <Attempt key={`${a.step} ${a.attempt}`} epoch={epoch.id} attempt={a} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={`Attempts of the epoch from ${clock(epoch.started)}`}
+        caption="Every attempt at every step"
+        head={<Heads names={["step", "attempt", "ended", "took", "came to", "worker", "raw output"]} numbers={["took"]} />}
+      >
+        {epoch.attempts.map((a) => (
+          <Attempt key={`${a.step} ${a.attempt}`} epoch={epoch.id} attempt={a} />
+        ))}
+      </Table>
       <Placement hosts={placement(epoch)} />
     </section>
   );

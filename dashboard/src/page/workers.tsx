@@ -4,6 +4,7 @@ import { useLive, useNow } from "../api/use";
 import { clock, count, duration } from "../model/format";
 import { ask } from "../part/ask";
 import { Missing, State } from "../part/state";
+import { Heads, Table } from "../part/table";
 
 async function load() {
   const [{ clusters }, { now, workers }] = await Promise.all([
@@ -29,79 +30,56 @@ export function Workers() {
         <>
           <section class="card">
             <h2>Clusters</h2>
-            <div class="scroll" role="region" aria-label="Clusters, table" tabIndex={0}>
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">cluster</th>
-                    <th scope="col">health</th>
-                    <th scope="col" class="n">failures in a row</th>
-                    <th scope="col">reason</th>
-                    <th scope="col">act</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {value.clusters.map((c) => (
-                    <tr key={c.name}>
-                      <th scope="row">{c.name}</th>
-                      <td>
-                        <State tone={c.health === "healthy" ? "good" : "bad"}>{c.health}</State>
-                      </td>
-                      <td class="n">{c.failures}</td>
-                      <td class="wrap">
-                        {c.reason}
-                        {c.until && ` It is tried again at ${clock(c.until)}.`}
-                      </td>
-                      <td>
-                        {c.health === "paused" && (
-                          <button type="button" onClick={() => resume(c.name, again)}>
-                            Resume {c.name}
-                          </button>
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              label="Clusters, table"
+              head={<Heads names={["cluster", "health", "failures in a row", "reason", "act"]} numbers={["failures in a row"]} />}
+            >
+              {value.clusters.map((c) => (
+                <tr key={c.name}>
+                  <th scope="row">{c.name}</th>
+                  <td>
+                    <State tone={c.health === "healthy" ? "good" : "bad"}>{c.health}</State>
+                  </td>
+                  <td class="n">{c.failures}</td>
+                  <td class="wrap">
+                    {c.reason}
+                    {c.until && ` It is tried again at ${clock(c.until)}.`}
+                  </td>
+                  <td>
+                    {c.health === "paused" && (
+                      <button type="button" onClick={() => resume(c.name, again)}>
+                        Resume {c.name}
+                      </button>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </Table>
           </section>
           <section class="card">
             <h2>Workers</h2>
             <p class="summary">{count(value.workers.length, "worker")} reported since this coordinator began to lead.</p>
-            <div class="scroll" role="region" aria-label="Workers, table" tabIndex={0}>
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">worker</th>
-                    <th scope="col">stage</th>
-                    <th scope="col">cluster</th>
-                    <th scope="col">heard</th>
-                    <th scope="col">at</th>
-                    <th scope="col">lease ends in</th>
-                    <th scope="col" class="n">steps ended</th>
-                    <th scope="col">clock</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {value.workers.map((w) => (
-                    <tr key={`${w.worker} ${w.stage}`}>
-                      <th scope="row">{w.worker}</th>
-                      <td>{w.stage}</td>
-                      <td>{w.cluster}</td>
-                      <td>{duration(Math.max(0, now + value.ahead - Date.parse(w.heard)))} ago</td>
-                      <td>{w.epoch ? (w.note ?? "a step") : "idle"}</td>
-                      <td>{w.lease_until ? duration(Date.parse(w.lease_until) - now - value.ahead) : "–"}</td>
-                      <td class="n">{w.ended_steps}</td>
-                      <td>
-                        {Math.abs(w.clock_ahead_ms) < SKEW
-                          ? "in step"
-                          : `${duration(Math.abs(w.clock_ahead_ms))} ${w.clock_ahead_ms > 0 ? "ahead" : "behind"}`}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              label="Workers, table"
+              head={<Heads names={["worker", "stage", "cluster", "heard", "at", "lease ends in", "steps ended", "clock"]} numbers={["steps ended"]} />}
+            >
+              {value.workers.map((w) => (
+                <tr key={`${w.worker} ${w.stage}`}>
+                  <th scope="row">{w.worker}</th>
+                  <td>{w.stage}</td>
+                  <td>{w.cluster}</td>
+                  <td>{duration(Math.max(0, now + value.ahead - Date.parse(w.heard)))} ago</td>
+                  <td>{w.epoch ? (w.note ?? "a step") : "idle"}</td>
+                  <td>{w.lease_until ? duration(Date.parse(w.lease_until) - now - value.ahead) : "–"}</td>
+                  <td class="n">{w.ended_steps}</td>
+                  <td>
+                    {Math.abs(w.clock_ahead_ms) < SKEW
+                      ? "in step"
+                      : `${duration(Math.abs(w.clock_ahead_ms))} ${w.clock_ahead_ms > 0 ? "ahead" : "behind"}`}
+                  </td>
+                </tr>
+              ))}
+            </Table>
           </section>
         </>
       )}

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
+import { Heads, Table } from "./table";
 
 interface Props {
   title: string;
@@ -35,30 +36,19 @@ const MOST = 500;
 
 function Numbers({ title, head, rows }: { title: string; head: string[]; rows: (string | number)[][] }) {
   return (
-    <div class="scroll" role="region" aria-label={`${title}, numbers`} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
+    <>
+      <Table label={`${title}, numbers`} head={<Heads names={head} />}>
+        {rows.slice(0, MOST).map((row, i) => (
+          <tr key={i}>
+            {row.map((cell, j) => (
+              <td key={j} class={typeof cell === "number" ? "n" : undefined}>
+                {cell}
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, MOST).map((row, i) => (
-            <tr key={i}>
-              {row.map((cell, j) => (
-                <td key={j} class={typeof cell === "number" ? "n" : undefined}>
-                  {cell}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
       {rows.length > MOST && <p class="summary">The first {MOST} of {rows.length} rows.</p>}
-    </div>
+    </>
   );
 }

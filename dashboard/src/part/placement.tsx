@@ -1,3 +1,5 @@
+import { Heads, Table } from "./table";
+
 /** Which host each server landed on; with `before`, against another placement. */
 export function Placement({ hosts, before, title = "Placement" }: { hosts: Record<string, string>; before?: Record<string, string>; title?: string }) {
   const servers = [...new Set([...Object.keys(hosts), ...Object.keys(before ?? {})])].sort();
@@ -11,32 +13,18 @@ export function Placement({ hosts, before, title = "Placement" }: { hosts: Recor
         {servers.length} servers on {new Set(Object.values(hosts)).size} hosts
         {before && `; ${moved} landed elsewhere than in the baseline (ring)`}.
       </p>
-      <div class="scroll" role="region" aria-label={title} tabIndex={0}>
-        <table class="matrix">
-          <thead>
-            <tr>
-              <th scope="col">server</th>
-              {names.map((host) => (
-                <th key={host} scope="col">
-                  {host}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {servers.map((server) => (
-              <tr key={server}>
-                <th scope="row">{server}</th>
-                {names.map((host) => (
-                  <td key={host}>
-                    <Mark is={hosts[server] === host} was={before?.[server] === host} />
-                  </td>
-                ))}
-              </tr>
+      <Table label={title} kind="matrix" head={<Heads names={["server", ...names]} />}>
+        {servers.map((server) => (
+          <tr key={server}>
+            <th scope="row">{server}</th>
+            {names.map((host) => (
+              <td key={host}>
+                <Mark is={hosts[server] === host} was={before?.[server] === host} />
+              </td>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { compare, type Row } from "../model/trials";
 import { clock, count, number, trialName, value } from "../model/format";
 import { to } from "../route";
 import { OutcomeState } from "./state";
+import { Table } from "./table";
 
 const PAGE = 25;
 
@@ -43,43 +44,41 @@ export function TrialTable({ columns, rows, spec, best }: Props) {
         <h2 id="trials">Trials</h2>
         <p class="summary">{count(rows.length, "trial")}</p>
       </div>
-      <div class="scroll" role="region" aria-label="Trials, table" tabIndex={0}>
-        <table>
-          <thead>
-            <tr>
-              {head("trial", "trial")}
-              {head("outcome", "outcome")}
-              {head("objective", unit ? `objective (${unit})` : "objective", true)}
-              {spec.parameters.map((p) => head(p.name, p.unit ? `${p.name} (${p.unit})` : p.name, p.type !== "categorical"))}
-              {head("ended", "ended")}
-              <th scope="col">reason or note</th>
-            </tr>
-          </thead>
-          <tbody>
-            {sorted.slice(now * PAGE, (now + 1) * PAGE).map((row) => (
-              <tr key={row.id} class={row.id === best ? "best" : undefined}>
-                <th scope="row">
-                  <a href={to("trial", row.id)}>{trialName(row.kind, row.number)}</a>
-                </th>
-                <td>
-                  <OutcomeState outcome={row.outcome} state={row.state} />
-                </td>
-                <td class="n">
-                  {row.objective === null ? "–" : number(row.objective)}
-                  {row.error !== null && ` ± ${number(row.error)}`}
-                </td>
-                {spec.parameters.map((p) => (
-                  <td key={p.name} class={p.type === "categorical" ? undefined : "n"}>
-                    {value(columns.parameters[p.name]?.[row.index])}
-                  </td>
-                ))}
-                <td>{row.ended === null ? "–" : clock(row.ended)}</td>
-                <td class="wrap">{columns.reason[row.index] ?? columns.note[row.index] ?? ""}</td>
-              </tr>
+      <Table
+        label="Trials, table"
+        head={
+          <>
+            {head("trial", "trial")}
+            {head("outcome", "outcome")}
+            {head("objective", unit ? `objective (${unit})` : "objective", true)}
+            {spec.parameters.map((p) => head(p.name, p.unit ? `${p.name} (${p.unit})` : p.name, p.type !== "categorical"))}
+            {head("ended", "ended")}
+            <th scope="col">reason or note</th>
+          </>
+        }
+      >
+        {sorted.slice(now * PAGE, (now + 1) * PAGE).map((row) => (
+          <tr key={row.id} class={row.id === best ? "best" : undefined}>
+            <th scope="row">
+              <a href={to("trial", row.id)}>{trialName(row.kind, row.number)}</a>
+            </th>
+            <td>
+              <OutcomeState outcome={row.outcome} state={row.state} />
+            </td>
+            <td class="n">
+              {row.objective === null ? "–" : number(row.objective)}
+              {row.error !== null && ` ± ${number(row.error)}`}
+            </td>
+            {spec.parameters.map((p) => (
+              <td key={p.name} class={p.type === "categorical" ? undefined : "n"}>
+                {value(columns.parameters[p.name]?.[row.index])}
+              </td>
             ))}
-          </tbody>
-        </table>
-      </div>
+            <td>{row.ended === null ? "–" : clock(row.ended)}</td>
+            <td class="wrap">{columns.reason[row.index] ?? columns.note[row.index] ?? ""}</td>
+          </tr>
+        ))}
+      </Table>
       {pages > 1 && (
         <p class="pages">
           <button type="button" disabled={now === 0} onClick={() => setPage(now - 1)}>
