@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::known::Known;
-use crate::space::{Codec, Point};
+use crate::space::{Codec, Column, Point};
 
 /// Draws before a space is called empty or exhausted; a draw that breaks a constraint is also repaired.
 const ATTEMPTS: u32 = 400;
@@ -34,6 +34,20 @@ pub fn sobol(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
         .map(|dimension| {
             let scramble = self::seed(&[seed, u64::from(block), (dimension / 256) as u64]);
             f64::from(sobol_burley::sample(index & 0xffff, (dimension % 256) as u32, scramble as u32))
+        })
+        .collect()
+}
+
+/// Point `index` of those round `centre`: each number is off by at most `radius` of its range, outside the space counts as at
+/// its border.
+pub fn around(columns: &[Column], centre: &[f64], radius: f64, index: u32) -> Point {
+    let offsets = sobol(index, columns.len(), 0);
+    columns
+        .iter()
+        .enumerate()
+        .map(|(j, column)| match column {
+            Column::Number { .. } => (centre[j] + radius * (2.0 * offsets[j] - 1.0)).clamp(0.0, 1.0),
+            Column::Nominal { .. } => centre[j],
         })
         .collect()
 }

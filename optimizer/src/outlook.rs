@@ -22,7 +22,7 @@ const TIE_AT_LEAST: f64 = 1e-6;
 const SURROUNDINGS: f64 = 0.05;
 const LOOKS: u32 = 32;
 /// Standard normal numbers are within ± this with a probability of 90 %.
-const NINETY: f64 = 1.644_853_626_951_472_7;
+pub(crate) const NINETY: f64 = 1.644_853_626_951_472_7;
 
 /// Models to be averaged, and the transformation of the outputs that they share.
 #[derive(Clone, Copy, Debug)]
@@ -107,22 +107,8 @@ pub fn choose<'a>(models: Models<'_>, columns: &[Column], known: &'a Known) -> O
 
 /// The mean of the model around a point; outside the space counts as at its border.
 fn surroundings(models: Models<'_>, columns: &[Column], centre: &[f64]) -> f64 {
-    let sum: f64 = (0..LOOKS)
-        .map(|i| {
-            let offsets = design::sobol(i, columns.len(), 0);
-            let point: Point = columns
-                .iter()
-                .enumerate()
-                .map(|(j, column)| match column {
-                    Column::Number { .. } => {
-                        (centre[j] + SURROUNDINGS * (2.0 * offsets[j] - 1.0)).clamp(0.0, 1.0)
-                    }
-                    Column::Nominal { .. } => centre[j],
-                })
-                .collect();
-            models.mean_at(&point)
-        })
-        .sum();
+    let sum: f64 =
+        (0..LOOKS).map(|i| models.mean_at(&design::around(columns, centre, SURROUNDINGS, i))).sum();
     sum / f64::from(LOOKS)
 }
 

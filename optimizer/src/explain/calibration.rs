@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
+use crate::outlook::NINETY;
 use crate::surrogate::Gp;
 
 /// Models of an ensemble that are looked at; each costs an inverse.
 const MODELS: usize = 3;
-/// Standard normal numbers are within ± this with a probability of 90 %.
-const NINETY: f64 = 1.644_853_626_951_472_7;
 
 /// Each result against its prediction from all others (leave one out).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

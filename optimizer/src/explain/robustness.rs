@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::value_at;
 use crate::design;
-use crate::space::{Codec, Column, Point};
+use crate::space::{Codec, Point};
 
 /// What may be lost, as a part of the recommendation's value.
 const TOLERANCE: f64 = 0.01;
@@ -71,7 +71,8 @@ pub(super) fn robustness(
     });
     let parameters = rooms.collect();
     let kept = |radius: f64| {
-        let points: Vec<Point> = (0..LOOKS).map(|i| off(codec, centre, radius, i)).collect();
+        let points: Vec<Point> =
+            (0..LOOKS).map(|i| design::around(codec.columns(), centre, radius, i)).collect();
         losses(&points).iter().sum::<f64>() / f64::from(LOOKS) <= TOLERANCE
     };
     let radius = RADII.into_iter().take_while(|r| kept(*r)).last().unwrap_or(0.0);
@@ -84,18 +85,4 @@ fn next_to(values: &[Value], good: &[bool], x: f64) -> Vec<Value> {
     let low = (0..above).rev().take_while(|i| good[*i]).last().unwrap_or(above);
     let high = (above..values.len()).take_while(|i| good[*i]).last().map_or(above, |i| i + 1);
     values[low..high].to_vec()
-}
-
-/// A point off in every number by at most `radius` of its range.
-fn off(codec: &Codec, centre: &Point, radius: f64, i: u32) -> Point {
-    let uniform = design::sobol(i, centre.len(), 0);
-    codec
-        .columns()
-        .iter()
-        .enumerate()
-        .map(|(j, column)| match column {
-            Column::Number { .. } => (centre[j] + radius * (2.0 * uniform[j] - 1.0)).clamp(0.0, 1.0),
-            Column::Nominal { .. } => centre[j],
-        })
-        .collect()
 }
