@@ -28,7 +28,7 @@ something is wrong.
 
 Example:
   autoopt deploy check                                            this host's services
-  autoopt deploy check --credentials /root/rabbitmq/credentials   all of them
+  autoopt deploy check --credentials rabbitmq/credentials   all of them
 ")]
 pub(crate) struct Check {
     /// The folder with the files

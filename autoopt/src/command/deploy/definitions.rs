@@ -24,9 +24,9 @@ const DEAD_LETTERS_BYTES: u32 = 256 << 20;
 Passwords are made anew, unless their file is there: say it again to add a cluster. In the definitions they are hashes.
 
 Example:
-  autoopt deploy definitions --cluster lab-1 --cluster lab-2 --into /root/rabbitmq
-  rabbitmqctl import_definitions </root/rabbitmq/definitions.json
-  cp /root/rabbitmq/credentials/autoopt-worker-*@lab-1.bus-url /etc/autoopt/credentials/     on the host of lab-1
+  autoopt deploy definitions --cluster lab-1 --cluster lab-2 --into rabbitmq
+  rabbitmqctl import_definitions <rabbitmq/definitions.json
+  cp rabbitmq/credentials/autoopt-worker-*@lab-1.bus-url /etc/autoopt/credentials/     on the host of lab-1
 ")]
 pub(crate) struct Definitions {
     /// A cluster that gets four workers; several times for several
