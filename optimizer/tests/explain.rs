@@ -97,3 +97,14 @@ fn values_that_cannot_be_told_apart_are_lived_with() {
         assert!(e.effects.iter().all(|x| x.total.mean.is_finite()), "{value}: {e:?}");
     }
 }
+
+#[test]
+fn results_of_several_clusters_are_named_and_those_of_an_unknown_one_are_not_another() {
+    let told = |clusters: [&str; 2]| {
+        let mut ask = ask(12, |_, u, _| u[0]);
+        ask.results.iter_mut().zip(clusters.iter().cycle()).for_each(|(r, c)| r.cluster = (*c).into());
+        explain(&ask).unwrap().caveats.iter().any(|c| c.contains("results of 2 clusters"))
+    };
+    assert!(told(["a", "b"]));
+    assert!(!told(["a", ""]));
+}

@@ -48,7 +48,9 @@ pub(super) fn caveats(e: &Explanation, ask: &Ask, columns: usize, placed: usize)
             e.failed
         ));
     }
-    let clusters: BTreeSet<&str> = ask.results.iter().map(|r| r.cluster.as_str()).collect();
+    // where a result is from is not always told
+    let clusters: BTreeSet<&str> =
+        ask.results.iter().map(|r| r.cluster.as_str()).filter(|cluster| !cluster.is_empty()).collect();
     if clusters.len() > 1 {
         all.push(format!("results of {} clusters are taken as those of one", clusters.len()));
     }
