@@ -9,6 +9,7 @@ use autoopt_epoch::worker::Context;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::leaks::forgotten;
 use super::remove::until_gone;
 use super::spec::{Owner, ServerSpec, Workload};
 use super::user_data;
@@ -76,8 +77,7 @@ pub(super) async fn deploy(
             Some(old) if good(&old) => (old.id, true),
             other => {
                 if let Some(bad) = other {
-                    cloud.delete_server(&bad.id).await?;
-                    until_gone(cloud, &[bad.id]).await?;
+                    delete(cloud, &[bad.id]).await?;
                 }
                 if let Some(text) = &new.user_data {
                     let broken =
@@ -98,11 +98,17 @@ pub(super) async fn deploy(
     }
     // what an earlier form of the workload had and this one has not
     let strangers: Vec<String> = found.into_values().map(|server| server.id).collect();
-    for id in &strangers {
+    delete(cloud, &strangers).await?;
+    Ok(deployed)
+}
+
+/// Deletes servers with what nova may forget of them: once their workload is removed, nobody knows that they were its own.
+async fn delete(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
+    for id in ids {
         cloud.delete_server(id).await?;
     }
-    until_gone(cloud, &strangers).await?;
-    Ok(deployed)
+    until_gone(cloud, ids).await?;
+    forgotten(cloud, ids).await
 }
 
 /// Finds all that the workload names. The flavor of each of its servers.

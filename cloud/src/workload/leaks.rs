@@ -97,7 +97,7 @@ async fn allocated(cloud: &Cloud, id: &str) -> Result<impl Iterator<Item = Leak>
 }
 
 /// Removes ports and allocations of servers that are gone.
-async fn forgotten(cloud: &Cloud, deleted: &[String]) -> Result<(), Failure> {
+pub(super) async fn forgotten(cloud: &Cloud, deleted: &[String]) -> Result<(), Failure> {
     for id in deleted {
         for port in cloud.ports_of(id).await? {
             cloud.delete_port(&port.id).await?;

@@ -57,6 +57,16 @@ async fn what_nova_forgets_is_removed_and_what_is_left_is_told() {
         || rig.simulator.with(|cloud| (cloud.servers.len(), cloud.ports.len(), cloud.allocations.len()));
     assert_eq!(left(), (0, 0, 0));
 
+    // nor of a server that is replaced by another attempt
+    // on as many hosts as nova tries
+    rig.simulator.set_fault(Fault::FailedBuild, Trigger { next: 3, share: 0.0 });
+    let failure = rig.epoch(23, |_| {}).await.expect_err("a build that fails");
+    assert_eq!(failure.kind, FailureKind::Transient, "{failure}");
+    rig.simulator.set_fault(Fault::LeakedPort, Trigger { next: 1, share: 0.0 });
+    rig.simulator.set_fault(Fault::LeakedAllocation, Trigger { next: 1, share: 0.0 });
+    assert_eq!(rig.epoch(23, |_| {}).await.expect("another attempt").leaks, []);
+    assert_eq!(left(), (0, 0, 0));
+
     let stranger = |rig: &Rig| {
         rig.simulator.with(|cloud| {
             let network = cloud.networks[0].id;
