@@ -219,7 +219,7 @@ def cmd_paired(args):
 
     records = runner.read_results()
     for setting in args.settings.split(","):
-        report.paired(records, args.contender, setting, ["dev"], numbers(args.n))
+        report.paired(records, args.contender, setting, args.set.split(","), numbers(args.n))
 
 
 def cmd_store(_):
@@ -241,7 +241,7 @@ def main():
     p.set_defaults(f=cmd_list)
     p = sub.add_parser("run")
     common(p)
-    p.add_argument("--set", default="dev", help="dev")
+    p.add_argument("--set", default="dev", help="comma list of dev, stairs")
     p.add_argument("--problems", help="comma list of name patterns")
     p.add_argument("--settings", default="seq", help="comma list of seq, par4, fail")
     p.add_argument("--seeds", default="0-9")
@@ -272,6 +272,7 @@ def main():
     p.set_defaults(f=cmd_report)
     p = sub.add_parser("paired", help="one contender beside each other on the runs that both have")
     p.add_argument("contender")
+    p.add_argument("--set", default="dev")
     p.add_argument("--settings", default="seq,par4,fail")
     p.add_argument("--n", default="25,50,100,150")
     p.set_defaults(f=cmd_paired)

@@ -16,6 +16,7 @@ import numpy as np
 from . import contenders, stored
 from .problems import dev_problems
 from .space import violation
+from .stairs import stair_problems
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
@@ -26,11 +27,14 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
+SETS = ("dev", "stairs")
 
 
 def load_set(name):
     if name == "dev":
         return dev_problems()
+    if name == "stairs":
+        return stair_problems()
     raise SystemExit(f"unknown problem set {name!r}")
 
 
@@ -38,7 +42,7 @@ def key(r):
     return (r["contender"], r["problem"], r["setting"], r["seed"])
 
 
-def read_results(sets=("dev",), results=None):
+def read_results(sets=SETS, results=None):
     """Newest, longest-budget record of each key; the stored ones where results/ has none."""
     out = {key(r): r for r in stored.read() if r["set"] in sets}
     for s in sets:
