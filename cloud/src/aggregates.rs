@@ -22,6 +22,18 @@ pub struct Aggregate {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Aggregate {
+    /// The one of that name.
+    pub fn named(all: &[Self], name: &str) -> Result<Self, Error> {
+        all.iter().find(|aggregate| aggregate.name == name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|aggregate| aggregate.name.as_str()).collect();
+            let message =
+                format!("there is none of that name; there are {}", autoopt_epoch::problem::list(&known));
+            Error::new(ErrorKind::NotFound, format!("host aggregate `{name}`"), message)
+        })
+    }
+}
+
 impl Cloud {
     /// All host aggregates.
     pub async fn aggregates(&self) -> Result<Vec<Aggregate>, Error> {
@@ -30,14 +42,7 @@ impl Cloud {
 
     /// The host aggregate `name`.
     pub async fn aggregate(&self, name: &str) -> Result<Aggregate, Error> {
-        let all = self.aggregates().await?;
-        let known: Vec<String> = all.iter().map(|aggregate| aggregate.name.clone()).collect();
-        all.into_iter().find(|aggregate| aggregate.name == name).ok_or_else(|| {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let message =
-                format!("there is none of that name; there are {}", autoopt_epoch::problem::list(&known));
-            Error::new(ErrorKind::NotFound, format!("host aggregate `{name}`"), message)
-        })
+        Aggregate::named(&self.aggregates().await?, name)
     }
 
     /// Sets the keys that have a value and removes those that have none, in one call; other keys stay.

@@ -1,6 +1,6 @@
 //! One call to a service of a cloud: time-out, renewal of the token, retries, and its error.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use osauth::ApiVersion;
 use osauth::services::ServiceType;
@@ -217,9 +217,12 @@ impl Cloud {
             })
         };
         let limit = self.timeout();
-        tokio::time::timeout(limit, answer)
+        let began = Instant::now();
+        let answer = tokio::time::timeout(limit, answer)
             .await
-            .unwrap_or_else(|_| Err(failed(ErrorKind::TimedOut, format!("no answer within {limit:?}"))))
+            .unwrap_or_else(|_| Err(failed(ErrorKind::TimedOut, format!("no answer within {limit:?}"))));
+        tracing::debug!(call = call.name(), took = ?began.elapsed(), ok = answer.is_ok(), "called");
+        answer
     }
 }
 

@@ -22,6 +22,7 @@ mod servers;
 mod session;
 mod stacks;
 pub mod template;
+mod together;
 mod wait;
 pub mod workload;
 

@@ -45,8 +45,8 @@ impl Servers {
         let given = plan.marker().map(str::to_owned);
         let waiting = Waiting { poll: plan.poll().0, marker: waiting::marker(given.as_deref())?, inbox };
         let cloud = self.clouds.get(&order.cluster).await?;
-        waiting::nothing_left(&cloud, &owner, &order.cluster).await?;
-        let before = before::of(&cloud, order, context).await?;
+        let nothing_left = waiting::nothing_left(&cloud, &owner, &order.cluster);
+        let ((), before) = cloud.both(nothing_left, before::of(&cloud, order, context)).await?;
         let there = plan.deploy(&cloud, &owner, self.clouds.files(), context).await?;
         let mut outputs = waiting.outputs(&cloud, before, &there.servers, given.as_deref(), context).await?;
         outputs.extend(there.stack.map(|stack| ("stack".to_owned(), json!(stack))));

@@ -122,12 +122,16 @@ impl Waiting<'_> {
         loop {
             // what may be still printing is given the whole time between two looks
             let mut unsure = false;
-            for server in deployed.iter().filter(|server| server.result) {
+            let outstanding: Vec<&Deployed> = deployed
+                .iter()
+                .filter(|server| server.result && !ended.contains_key(&server.server.id))
+                .collect();
+            let texts = cloud
+                .together(outstanding.iter().map(|server| self.text(cloud, &server.server)).collect())
+                .await?;
+            let mut silent = Vec::new();
+            for (server, text) in outstanding.into_iter().zip(texts) {
                 let id = server.server.id.as_str();
-                if ended.contains_key(id) {
-                    continue;
-                }
-                let text = self.text(cloud, &server.server).await?;
                 let printed = console::read(&text, &self.marker);
                 let whole = printed.framed && !printed.results.is_empty() && printed.damaged.is_empty();
                 let something = !printed.results.is_empty() || !printed.damaged.is_empty();
@@ -137,8 +141,9 @@ impl Waiting<'_> {
                 }
                 unsure |= something;
                 last.insert(id, text);
-                still_there(cloud, &server.name, id).await?;
+                silent.push(still_there(cloud, &server.name, id));
             }
+            cloud.together(silent).await?;
             context.note.send_replace(format!("{} of {expected} results", ended.len()));
             if ended.len() == expected {
                 return Ok(ended);

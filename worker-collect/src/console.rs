@@ -94,16 +94,20 @@ async fn read(cloud: &Cloud, order: &Epoch, bench: &Map<String, Value>) -> Resul
     let marker = Regex::new(pattern).map_err(|error| broken(error.to_string()))?;
     let mut artifacts = Vec::new();
     let mut missing = Vec::new();
-    for server in servers.iter().filter(|server| server.result) {
-        let name = format!("{}.console", server.name);
+    let servers: Vec<Benched> = servers.into_iter().filter(|server| server.result).collect();
+    let text = async |server: &Benched| {
+        let name = console_of(server);
         // what was posted, the bench stage has taken
-        let text = if order.artifacts.iter().any(|artifact| artifact.name == name) {
-            readings::text(&name, &order.artifacts).map_err(broken)?
-        } else {
-            let text = cloud.console(&server.id).await?;
-            artifacts.push(Artifact::new(name, text.as_bytes(), false));
-            text
-        };
+        match order.artifacts.iter().any(|artifact| artifact.name == name) {
+            true => Ok((readings::text(&name, &order.artifacts).map_err(broken)?, true)),
+            false => Ok::<_, Failure>((cloud.console(&server.id).await?, false)),
+        }
+    };
+    let texts = cloud.together(servers.iter().map(text).collect()).await?;
+    for (server, (text, posted)) in servers.iter().zip(texts) {
+        if !posted {
+            artifacts.push(Artifact::new(console_of(server), text.as_bytes(), false));
+        }
         let printed = console::read(&text, &marker);
         missing.extend(
             printed
@@ -128,6 +132,10 @@ async fn read(cloud: &Cloud, order: &Epoch, bench: &Map<String, Value>) -> Resul
         true => Ok(artifacts),
         false => Err(with(Failure::new(FailureKind::Invalid, missing.join("; ")), &artifacts)),
     }
+}
+
+fn console_of(server: &Benched) -> String {
+    format!("{}.console", server.name)
 }
 
 fn benched(bench: &Map<String, Value>) -> Result<Vec<Benched>, Failure> {

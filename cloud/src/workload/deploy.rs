@@ -1,6 +1,6 @@
 //! Creates a workload's servers, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +20,10 @@ use crate::{Cloud, FlavorSize, NewServer, Server};
 const POLL: Duration = Duration::from_millis(500);
 /// In a server's metadata: what it was made from, as a hash.
 const SPEC: &str = "autoopt_spec";
+/// What servers name.
+const FLAVOR: &str = "flavor";
+const IMAGE: &str = "image";
+const NETWORK: &str = "network";
 
 /// A server of the workload that is there.
 #[derive(Clone, Debug)]
@@ -54,15 +58,16 @@ pub(super) async fn deploy(
     files: &Path,
     context: &Context,
 ) -> Result<Vec<Deployed>, Failure> {
-    let mut ids = Ids { cloud, known: BTreeMap::new() };
+    let found = async { Ok(cloud.servers(&owner.prefix).await?) };
+    let (ids, found) = cloud.both(Ids::of(cloud, workload), found).await?;
     let mut news = Vec::new();
     // all names and files first: nothing is created for a workload that cannot be complete
     for (name, spec) in workload.each() {
-        news.push(ids.server(workload, owner, files, &name, spec).await?);
+        news.push(ids.server(workload, owner, files, &name, spec)?);
     }
     let groups = groups(cloud, workload, owner).await?;
     let mut found: BTreeMap<String, Server> =
-        cloud.servers(&owner.prefix).await?.into_iter().map(|server| (server.name.clone(), server)).collect();
+        found.into_iter().map(|server| (server.name.clone(), server)).collect();
     let mut addresses = BTreeMap::new();
     let mut deployed = Vec::new();
     for ((name, spec), mut new) in workload.each().zip(news) {
@@ -73,8 +78,8 @@ pub(super) async fn deploy(
             old.metadata.get(SPEC) == new.metadata.get(SPEC)
                 && matches!(old.status.as_str(), "ACTIVE" | "BUILD")
         };
-        let (id, reused) = match old {
-            Some(old) if good(&old) => (old.id, true),
+        let (server, reused) = match old {
+            Some(old) if good(&old) => (built(cloud, workload, &name, old).await?, true),
             other => {
                 if let Some(bad) = other {
                     delete(cloud, &[bad.id]).await?;
@@ -84,10 +89,10 @@ pub(super) async fn deploy(
                         |reason| Failure::new(FailureKind::Broken, format!("server `{name}`: {reason}"));
                     new.user_data = Some(user_data::with_addresses(text, &addresses).map_err(broken)?);
                 }
-                (cloud.create_server(&new).await?, false)
+                let id = cloud.create_server(&new).await?;
+                (built(cloud, workload, &name, cloud.server(&id).await?).await?, false)
             }
         };
-        let server = built(cloud, workload, &name, &id).await?;
         if let Some(address) = server.address() {
             addresses.insert(name.clone(), address.to_owned());
         }
@@ -104,9 +109,7 @@ pub(super) async fn deploy(
 
 /// Deletes servers with what nova may forget of them: once their workload is removed, nobody knows that they were its own.
 async fn delete(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
-    for id in ids {
-        cloud.delete_server(id).await?;
-    }
+    cloud.together(ids.iter().map(|id| cloud.delete_server(id)).collect()).await?;
     until_gone(cloud, ids).await?;
     forgotten(cloud, ids).await
 }
@@ -118,11 +121,11 @@ pub(super) async fn look_up(
     owner: &Owner,
     files: &Path,
 ) -> Result<Vec<FlavorSize>, Failure> {
-    let mut ids = Ids { cloud, known: BTreeMap::new() };
+    let ids = Ids::of(cloud, workload).await?;
     let mut sizes = BTreeMap::new();
     let mut flavors = Vec::new();
     for (name, spec) in workload.each() {
-        let new = ids.server(workload, owner, files, &name, spec).await?;
+        let new = ids.server(workload, owner, files, &name, spec)?;
         if !sizes.contains_key(&new.flavor) {
             sizes.insert(new.flavor.clone(), cloud.flavor_size(&new.flavor).await?);
         }
@@ -132,11 +135,16 @@ pub(super) async fn look_up(
 }
 
 /// Waits until a server is active, or tells why it is not.
-async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Result<Server, Failure> {
+async fn built(
+    cloud: &Cloud,
+    workload: &Workload,
+    name: &str,
+    mut server: Server,
+) -> Result<Server, Failure> {
     let deadline = cloud.now() + workload.build_timeout.0;
     let pace = cloud.pace(FIRST, POLL);
     loop {
-        let server = cloud.server(id).await?;
+        let id = &server.id;
         match server.status.as_str() {
             "ACTIVE" => return Ok(server),
             "ERROR" => {
@@ -146,7 +154,10 @@ async fn built(cloud: &Cloud, workload: &Workload, name: &str, id: &str) -> Resu
                     if server.has_no_valid_host() { FailureKind::Infeasible } else { FailureKind::Transient };
                 return Err(Failure::new(kind, format!("server `{name}` ({id}) could not be built: {said}")));
             }
-            "BUILD" if cloud.now() < deadline => cloud.look_again(&pace).await,
+            "BUILD" if cloud.now() < deadline => {
+                cloud.look_again(&pace).await;
+                server = cloud.server(id).await?;
+            }
             status => {
                 let task = server.task.as_deref().unwrap_or("nothing");
                 let reason = format!(
@@ -181,15 +192,32 @@ async fn groups(
     Ok(ids)
 }
 
-/// Ids of what is given by name, each asked for once.
-struct Ids<'a> {
-    cloud: &'a Cloud,
-    known: BTreeMap<(&'static str, String), String>,
-}
+/// Ids of what is given by name.
+struct Ids(BTreeMap<(&'static str, String), String>);
 
-impl Ids<'_> {
-    async fn server(
-        &mut self,
+impl Ids {
+    /// Of all that the workload names, each asked for once.
+    async fn of(cloud: &Cloud, workload: &Workload) -> Result<Self, Failure> {
+        let mut names = BTreeSet::new();
+        for (_, spec) in workload.each() {
+            names.extend(workload.flavor(spec).map(|name| (FLAVOR, name.to_owned())));
+            names.extend(workload.image(spec).map(|name| (IMAGE, name.to_owned())));
+            names.extend(workload.network(spec).map(|name| (NETWORK, name.to_owned())));
+        }
+        let id = async |(kind, name): (&'static str, String)| {
+            let id = match kind {
+                FLAVOR => cloud.flavor(&name).await?,
+                IMAGE => cloud.image(&name).await?,
+                _ => cloud.network(&name).await?,
+            };
+            Ok(((kind, name), id))
+        };
+        let ids: Result<_, crate::Error> = cloud.together(names.into_iter().map(id).collect()).await;
+        Ok(Self(ids?.into_iter().collect()))
+    }
+
+    fn server(
+        &self,
         workload: &Workload,
         owner: &Owner,
         files: &Path,
@@ -197,23 +225,18 @@ impl Ids<'_> {
         spec: &ServerSpec,
     ) -> Result<NewServer, Failure> {
         let broken = |reason| Failure::new(FailureKind::Broken, format!("server `{name}`: {reason}"));
+        let id = |kind, name: &str| self.0.get(&(kind, name.to_owned())).cloned();
         let mut new = NewServer {
             name: format!("{}{name}", owner.prefix),
+            flavor: workload.flavor(spec).and_then(|name| id(FLAVOR, name)).unwrap_or_default(),
+            image: workload.image(spec).and_then(|name| id(IMAGE, name)).unwrap_or_default(),
+            networks: workload.network(spec).and_then(|name| id(NETWORK, name)).into_iter().collect(),
             zone: spec.zone.as_ref().or(workload.zone.as_ref()).cloned(),
             key: workload.key.clone(),
             user_data: user_data::assemble(files, spec).map_err(broken)?,
             metadata: owner.metadata.clone(),
             ..NewServer::default()
         };
-        if let Some(flavor) = workload.flavor(spec) {
-            new.flavor = self.id("flavor", flavor).await?;
-        }
-        if let Some(image) = workload.image(spec) {
-            new.image = self.id("image", image).await?;
-        }
-        if let Some(network) = workload.network(spec) {
-            new.networks = vec![self.id("network", network).await?];
-        }
         let text = format!(
             "{new:?} {:?} {:?}",
             spec.group,
@@ -221,19 +244,5 @@ impl Ids<'_> {
         );
         new.metadata.insert(SPEC.into(), Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string());
         Ok(new)
-    }
-
-    async fn id(&mut self, kind: &'static str, name: &str) -> Result<String, Failure> {
-        let key = (kind, name.to_owned());
-        if let Some(id) = self.known.get(&key) {
-            return Ok(id.clone());
-        }
-        let id = match kind {
-            "flavor" => self.cloud.flavor(name).await?,
-            "image" => self.cloud.image(name).await?,
-            _ => self.cloud.network(name).await?,
-        };
-        self.known.insert(key, id.clone());
-        Ok(id)
     }
 }

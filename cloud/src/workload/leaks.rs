@@ -26,10 +26,13 @@ pub struct Inventory {
 impl Inventory {
     /// As it is now.
     pub async fn take(cloud: &Cloud) -> Result<Self, Failure> {
-        let servers = cloud.servers("").await?.into_iter().map(|server| server.id).collect();
-        let ports = cloud.server_ports().await?.into_iter().map(|port| port.id).collect();
-        let volumes = cloud.volumes().await?.into_iter().map(|volume| volume.id).collect();
-        Ok(Self { servers, ports, volumes })
+        let (servers, (ports, volumes)) =
+            cloud.both(cloud.servers(""), cloud.both(cloud.server_ports(), cloud.volumes())).await?;
+        Ok(Self {
+            servers: servers.into_iter().map(|server| server.id).collect(),
+            ports: ports.into_iter().map(|port| port.id).collect(),
+            volumes: volumes.into_iter().map(|volume| volume.id).collect(),
+        })
     }
 
     /// What there is now that was not there before, and what placement still counts for `deleted` servers.
@@ -52,10 +55,10 @@ impl Inventory {
     }
 
     async fn look(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
-        let mut leaks = self.new_in(&Self::take(cloud).await?);
-        for id in deleted {
-            leaks.extend(allocated(cloud, id).await?);
-        }
+        let allocated = cloud.together(deleted.iter().map(|id| allocated(cloud, id)).collect());
+        let (now, allocated) = cloud.both(Self::take(cloud), allocated).await?;
+        let mut leaks = self.new_in(&now);
+        leaks.extend(allocated.into_iter().flatten());
         Ok(leaks)
     }
 

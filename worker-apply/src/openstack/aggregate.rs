@@ -28,10 +28,10 @@ pub(crate) async fn find(
     parts: &[Part],
     owner: &str,
 ) -> Result<Aggregate, Failure> {
-    let target = cloud.aggregate(name).await?;
+    let all = cloud.aggregates().await?;
+    let target = Aggregate::named(&all, name)?;
     owned_by_no_other(&target, owner)?;
-    let others = cloud.aggregates().await?;
-    match conflict(&target, &others, parts) {
+    match conflict(&target, &all, parts) {
         Some(reason) => Err(Failure::new(FailureKind::Broken, reason)),
         None => Ok(target),
     }
