@@ -16,6 +16,8 @@ pub enum Fault {
     TooManyRequests,
     /// A request's token is taken for expired (401), and forgotten.
     ExpiredToken,
+    /// A request that only an administrator may make is answered 403.
+    NotAdmin,
     /// A build fails on its host; nova tries the alternates.
     FailedBuild,
     /// A build takes ten times as long.

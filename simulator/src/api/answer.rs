@@ -65,7 +65,23 @@ fn before(
     if state.cloud.faults.strikes(Fault::ExpiredToken, &mut rng) {
         state.tokens.revoke(token);
     }
-    if state.tokens.is_valid(token, state.cloud.wall()) { None } else { unauthorized() }
+    if !state.tokens.is_valid(token, state.cloud.wall()) {
+        return unauthorized();
+    }
+    if is_for_administrators(service, path) && state.cloud.faults.strikes(Fault::NotAdmin, &mut rng) {
+        return Some(ApiError::new(403, "Policy doesn't allow this request to be performed."));
+    }
+    None
+}
+
+/// Whether the default policies want the role `admin`.
+fn is_for_administrators(service: Service, path: &str) -> bool {
+    const COMPUTE: [&str; 3] = ["os-aggregates", "os-hypervisors", "os-services"];
+    match service {
+        Service::Placement => true,
+        Service::Compute => path.split('/').any(|part| COMPUTE.contains(&part)),
+        _ => false,
+    }
 }
 
 /// Whether a path needs no token: version documents and logging in.

@@ -1,30 +1,13 @@
-//! Against the control plane of `deploy/lab`, if it is up.
+//! The OpenStack client: what the stages ask of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use autoopt_cloud::{Cloud, Error, ErrorKind, NewServer, Server};
 use autoopt_epoch::command::Cluster;
 use autoopt_epoch::time::Period;
 
-const ZONE: &str = "machineLearning";
-
-#[expect(clippy::print_stdout, reason = "a skipped test has to say so")]
-fn cluster() -> Option<Cluster> {
-    let directory = std::env::var_os("OPENSTACK_LAB_DIR").unwrap_or_else(|| "/var/lib/openstack-lab".into());
-    let file = PathBuf::from(directory).join("clouds.yaml");
-    let up = std::net::TcpStream::connect("127.0.0.1:5000").is_ok();
-    if !(up && file.exists()) {
-        println!("SKIPPED: the lab is not up (deploy/lab/openstack-lab up)");
-        return None;
-    }
-    Some(Cluster { cloud: Some("lab".into()), clouds_file: Some(file), ..Cluster::default() })
-}
-
-async fn lab() -> Option<Cloud> {
-    Some(Cloud::connect("lab", &cluster()?).await.expect("the lab takes its own clouds.yaml"))
-}
+use crate::rig::{FLAVOR, IMAGE, ZONE, lab};
 
 async fn until(
     cloud: &Cloud,
@@ -43,9 +26,10 @@ async fn until(
 
 #[tokio::test]
 async fn what_the_lab_has_is_found_by_name() {
-    let Some(cloud) = lab().await else { return };
-    cloud.flavor("U04-RAM04-DISK-36").await.unwrap();
-    cloud.image("bionic-server-cloudimg-amd64-cloud-pipeline").await.unwrap();
+    let Some(lab) = lab().await else { return };
+    let cloud = &lab.cloud;
+    cloud.flavor(FLAVOR).await.unwrap();
+    cloud.image(IMAGE).await.unwrap();
     cloud.network("external").await.unwrap();
     let error = cloud.flavor("U04-RAM04-DISK-63").await.unwrap_err();
     assert!(error.to_string().contains("did you mean `U04-RAM04-DISK-36`?"), "{error}");
@@ -62,13 +46,14 @@ async fn what_the_lab_has_is_found_by_name() {
 
 #[tokio::test]
 async fn a_server_lives_and_leaves_nothing_behind() {
-    let Some(cloud) = lab().await else { return };
+    let Some(lab) = lab().await else { return };
+    let cloud = &lab.cloud;
     let name = format!("cloud-test-{}", std::process::id());
     let group = cloud.create_server_group(&name, "anti-affinity").await.unwrap();
     let new = NewServer {
         name: name.clone(),
-        flavor: cloud.flavor("U04-RAM04-DISK-36").await.unwrap(),
-        image: cloud.image("bionic-server-cloudimg-amd64-cloud-pipeline").await.unwrap(),
+        flavor: cloud.flavor(FLAVOR).await.unwrap(),
+        image: cloud.image(IMAGE).await.unwrap(),
         networks: vec![cloud.network("external").await.unwrap()],
         zone: Some(ZONE.into()),
         group: Some(group.clone()),
@@ -78,7 +63,7 @@ async fn a_server_lives_and_leaves_nothing_behind() {
     };
     let id = cloud.create_server(&new).await.unwrap();
     let built = |server: &Result<Server, Error>| server.as_ref().is_ok_and(|s| s.status != "BUILD");
-    let server = until(&cloud, &id, built).await.unwrap();
+    let server = until(cloud, &id, built).await.unwrap();
     assert_eq!((server.status.as_str(), server.fault.is_none()), ("ACTIVE", true));
     assert!(server.host.as_deref().unwrap().starts_with("compute-"));
     assert!(server.address().unwrap().starts_with("10.20."));
@@ -90,7 +75,7 @@ async fn a_server_lives_and_leaves_nothing_behind() {
     assert_eq!(cloud.ports_of(&id).await.unwrap().len(), 1);
 
     cloud.delete_server(&id).await.unwrap();
-    let gone = until(&cloud, &id, Result::is_err).await.unwrap_err();
+    let gone = until(cloud, &id, Result::is_err).await.unwrap_err();
     assert_eq!(gone.kind, ErrorKind::NotFound);
     assert!(gone.request_id.is_some_and(|id| id.starts_with("req-")));
     cloud.delete_server(&id).await.unwrap();
@@ -101,13 +86,14 @@ async fn a_server_lives_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_server_that_fits_nowhere_says_so() {
-    let Some(cloud) = lab().await else { return };
+    let Some(lab) = lab().await else { return };
+    let cloud = &lab.cloud;
     let name = format!("cloud-test-nowhere-{}", std::process::id());
     let group = cloud.create_server_group(&name, "anti-affinity").await.unwrap();
     let new = NewServer {
         name,
-        flavor: cloud.flavor("U04-RAM04-DISK-36").await.unwrap(),
-        image: cloud.image("bionic-server-cloudimg-amd64-cloud-pipeline").await.unwrap(),
+        flavor: cloud.flavor(FLAVOR).await.unwrap(),
+        image: cloud.image(IMAGE).await.unwrap(),
         zone: Some(ZONE.into()),
         group: Some(group.clone()),
         ..NewServer::default()
@@ -118,7 +104,7 @@ async fn a_server_that_fits_nowhere_says_so() {
     for _ in 0..5 {
         let id = cloud.create_server(&new).await.unwrap();
         let built = |server: &Result<Server, Error>| server.as_ref().is_ok_and(|s| s.status != "BUILD");
-        let server = until(&cloud, &id, built).await.unwrap();
+        let server = until(cloud, &id, built).await.unwrap();
         refused.extend((server.status == "ERROR").then_some(server));
         ids.push(id);
     }
@@ -132,7 +118,8 @@ async fn a_server_that_fits_nowhere_says_so() {
 
 #[tokio::test]
 async fn aggregate_metadata_is_set_and_removed() {
-    let Some(cloud) = lab().await else { return };
+    let Some(lab) = lab().await else { return };
+    let cloud = &lab.cloud;
     let id = cloud.aggregate(ZONE).await.unwrap().id;
     let key = format!("test_{}", std::process::id());
     let set =
@@ -145,7 +132,8 @@ async fn aggregate_metadata_is_set_and_removed() {
 
 #[tokio::test]
 async fn wrong_credentials_and_an_absent_cloud_are_told_apart() {
-    let Some(cluster) = cluster() else { return };
+    let Some(lab) = lab().await else { return };
+    let cluster = lab.cluster();
     let directory = tempfile::tempdir().unwrap();
     let written = |name: &str, from: &str, to: &str| {
         let text = std::fs::read_to_string(cluster.clouds_file.as_ref().unwrap()).unwrap().replace(from, to);

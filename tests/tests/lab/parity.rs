@@ -1,4 +1,4 @@
-//! The simulated nova-scheduler against the real one of `deploy/lab`, if that is up: hosts alike, loaded alike, the same
+//! The simulated nova-scheduler against the real one: hosts alike, loaded alike, the same
 //! weights applied by the apply stage, the same requests; each server has to go to the same host.
 //!
 //! The real nova-scheduler is asked over its RPC interface as nova-conductor asks it (`openstack-lab ask`), so that nothing
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-const ZONE: &str = "machineLearning";
-const IMAGE: &str = "bionic-server-cloudimg-amd64-cloud-pipeline";
+use crate::rig::{IMAGE, Lab, ZONE, lab};
+
 const FLAVORS: [(&str, i64, i64, i64); 3] = [
     ("U04-RAM04-DISK-36", 4, 4096, 36),
     ("U06-RAM12-DISK-64", 6, 12288, 64),
@@ -139,18 +139,6 @@ impl Drop for Nova {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-#[expect(clippy::print_stdout, reason = "a skipped test has to say so")]
-fn lab() -> Option<PathBuf> {
-    let directory = std::env::var_os("OPENSTACK_LAB_DIR").unwrap_or_else(|| "/var/lib/openstack-lab".into());
-    let directory = PathBuf::from(directory);
-    let up = std::net::TcpStream::connect("127.0.0.1:5000").is_ok();
-    if !(up && directory.join("clouds.yaml").exists()) {
-        println!("SKIPPED: the lab is not up (deploy/lab/openstack-lab up)");
-        return None;
-    }
-    Some(directory)
 }
 
 fn cluster(clouds: &Path, name: &str, config: &Path, directory: &Path, restart: Value) -> Cluster {
@@ -315,14 +303,15 @@ impl Sides<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulator_places_servers_where_nova_does() {
-    let Some(lab) = lab() else { return };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/lab/openstack-lab");
+    let Some(lab) = lab().await else { return };
+    let (cloud, script) = (&lab.cloud, Lab::script());
+    let lab = lab.directory.as_path();
     let mut nova = Nova::start(&script);
     let files = tempfile::tempdir().expect("a directory");
     let config_dir = files.path().join("nova-scheduler.conf.d");
     std::fs::create_dir(&config_dir).expect("a directory");
     let simulator =
-        Simulator::start(twin(&lab, &nova.records(), &config_dir)).await.expect("the simulated cloud");
+        Simulator::start(twin(lab, &nova.records(), &config_dir)).await.expect("the simulated cloud");
     let clouds = files.path().join("clouds.yaml");
     std::fs::write(&clouds, simulator.clouds_yaml("twin")).expect("a file");
     let conf = lab.join("etc/nova.conf");
@@ -333,9 +322,8 @@ async fn the_simulator_places_servers_where_nova_does() {
     let restart = json!({"program": "curl", "args": ["-sSfX", "POST", url]});
     let twin =
         Cluster { simulator: Some(simulator.url()), ..cluster(&clouds, "twin", &conf, &config_dir, restart) };
-    let cloud = Cloud::connect("lab", &real).await.expect("the lab takes its own clouds.yaml");
     let before = cloud.aggregate(ZONE).await.expect("the aggregate").metadata;
-    let loads = occupy(&cloud, "the lab").await;
+    let loads = occupy(cloud, "the lab").await;
     occupy(&Cloud::connect("twin", &twin).await.expect("the twin"), "the twin").await;
 
     let rng = Xoshiro256PlusPlus::seed_from_u64(SEED);

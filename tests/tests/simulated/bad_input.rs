@@ -2,6 +2,7 @@
 
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Action, Epoch, Stage};
+use autoopt_simulator::cloud::server::ConsoleFlaws;
 use autoopt_simulator::faults::{Fault, Trigger};
 use serde_json::{Value, json};
 
@@ -119,4 +120,41 @@ async fn a_key_of_the_aggregate_that_is_no_number_is_refused() {
     let mut capture = apply();
     capture.action = Action::Capture;
     fails(&rig, &capture, FailureKind::Broken, &["aggregate", "much"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_no_administrator_is_told_so() {
+    let rig = Rig::new().await;
+    rig.simulator.set_fault(Fault::NotAdmin, Trigger { next: 0, share: 1.0 });
+    fails(&rig, &apply(), FailureKind::Broken, &["os-aggregates", "the role lacks the right"]).await;
+    unchanged(&rig);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_used_up_is_told_and_pauses_the_cluster() {
+    let rig = Rig::new().await;
+    rig.simulator.with(|cloud| cloud.config.quota.instances = 0);
+    fails(&rig, &bench(|_| ()), FailureKind::Broken, &["Quota exceeded for instances"]).await;
+    assert!(rig.simulator.with(|cloud| cloud.servers.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_is_empty_or_cut_makes_the_trial_invalid_and_leaves_no_server() {
+    let flaws = |empty, truncated, corrupt| ConsoleFlaws { empty, truncated, corrupt };
+    let consoles = [
+        (flaws(true, false, false), "server `cpu` printed no result (0 bytes on its console)"),
+        (flaws(false, true, false), "result `cpu.log` of server `cpu`"),
+        (flaws(false, false, true), "result `cpu.log` of server `cpu`"),
+    ];
+    for (number, (flaws, told)) in (60..).zip(consoles) {
+        let rig = Rig::new().await;
+        let between = |rig: &Rig| {
+            rig.simulator.with(|cloud| cloud.servers.values_mut().for_each(|server| server.flaws = flaws));
+        };
+        let failure = rig.epoch(number, between).await.expect_err("there is nothing to measure");
+        assert_eq!(failure.kind, FailureKind::Invalid, "{failure}");
+        assert!(failure.reason.contains(told), "no `{told}` in: {failure}");
+        assert!(!failure.artifacts.is_empty(), "the console is kept");
+        assert!(rig.simulator.with(|cloud| cloud.servers.is_empty()));
+    }
 }
