@@ -1,0 +1,55 @@
+//! The OpenStack control plane of `deploy/lab`: taken as it is, or with AUTOOPT_LAB=up installed, brought up and taken down again.
+
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::task::{Verdict, cargo, installed, pass, root};
+
+pub(crate) fn check() -> Result<Verdict> {
+    if is_up() {
+        return tests();
+    }
+    if std::env::var_os("AUTOOPT_LAB").is_none_or(|wanted| wanted != "up") {
+        return Ok(Verdict::Skipped("the lab is not up; AUTOOPT_LAB=up installs and starts it"));
+    }
+    let debian = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !debian.contains("VERSION_CODENAME=bookworm") {
+        return Ok(Verdict::Skipped("the lab is not up, and only Debian 12 has its packages"));
+    }
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if !is_root {
+        return Ok(Verdict::Skipped("the lab is not up, and only root can install and start it"));
+    }
+    pass(script().arg("install"))?;
+    pass(script().arg("up"))?;
+    let tested = tests();
+    pass(script().arg("down"))?;
+    tested
+}
+
+fn tests() -> Result<Verdict> {
+    let binary = ["-p", "autoopt-tests", "--test", "lab"];
+    if installed("nextest") {
+        pass(cargo().args(["nextest", "run"]).args(binary))?;
+    } else {
+        pass(cargo().arg("test").args(binary))?;
+    }
+    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    let check = root().join("deploy/lab/check");
+    let status = Command::new(&check).arg("3").status().context("cannot start deploy/lab/check")?;
+    match status.code() {
+        Some(0) => Ok(Verdict::Passed),
+        _ => bail!("deploy/lab/check ended with {status}"),
+    }
+}
+
+fn script() -> Command {
+    Command::new(root().join("deploy/lab/openstack-lab"))
+}
+
+fn is_up() -> bool {
+    let status = script().arg("status").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
