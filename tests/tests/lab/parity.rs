@@ -35,7 +35,8 @@ const LOADS: [(usize, usize, u32); 4] = [(0, 2, 60), (1, 0, 90), (3, 1, 30), (3,
 /// Weight vectors whose multipliers are in the aggregate and whose ratios are in the snippet: so many groups, each with
 /// ratios of its own, of so many.
 const BOTH_WAYS: (usize, usize) = (10, 20);
-/// Weight vectors of which everything is in the snippet: a restart for each.
+/// Weight vectors of which everything is in the snippet: a restart for each, which takes some 8 s.
+/// `AUTOOPT_PARITY_SNIPPET` says another number.
 const SNIPPET_ALONE: usize = 20;
 const SEED: u64 = 20;
 
@@ -349,7 +350,9 @@ async fn the_simulator_places_servers_where_nova_does() {
     }
     apply(&real, "undo", "auto", &Map::new()).await;
     apply(&twin, "undo", "auto", &Map::new()).await;
-    for _ in 0..SNIPPET_ALONE {
+    let wanted = std::env::var("AUTOOPT_PARITY_SNIPPET").ok();
+    let snippet_alone = wanted.map_or(SNIPPET_ALONE, |text| text.parse().expect("a number of vectors"));
+    for _ in 0..snippet_alone {
         let mut weights = sides.multipliers();
         weights.extend(sides.numbers(&RATIOS, -1.0..1.0));
         sides.compare("config-dir", &weights).await;
