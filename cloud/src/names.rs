@@ -8,10 +8,10 @@ use crate::error::{Error, ErrorKind};
 
 /// Something that has a name.
 #[derive(Clone, Debug, Deserialize)]
-struct Named {
-    id: String,
+pub(crate) struct Named {
+    pub(crate) id: String,
     #[serde(default)]
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Cloud {

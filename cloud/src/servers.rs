@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::Cloud;
 use crate::call::{Call, Service};
 use crate::error::{Error, ErrorKind};
+use crate::names::Named;
 
 /// The most that nova takes as user data, in bytes of base64.
 pub const MAX_USER_DATA: usize = 65535;
@@ -139,6 +140,18 @@ impl Cloud {
         let found: Vec<Server> =
             self.list(Service::Compute, &["servers", "detail"], "servers", &[("name", &pattern)]).await?;
         Ok(found.into_iter().filter(|server| server.name.starts_with(prefix)).collect())
+    }
+
+    /// The ids of the project's servers whose names begin with `prefix`: far cheaper for nova than the servers themselves.
+    pub async fn server_ids(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let pattern = format!("^{prefix}");
+        let found: Vec<Named> =
+            self.list(Service::Compute, &["servers"], "servers", &[("name", &pattern)]).await?;
+        Ok(found
+            .into_iter()
+            .filter(|server| server.name.starts_with(prefix))
+            .map(|server| server.id)
+            .collect())
     }
 
     /// Asks nova to delete a server. One that is gone is fine.

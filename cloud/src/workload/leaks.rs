@@ -27,9 +27,9 @@ impl Inventory {
     /// As it is now.
     pub async fn take(cloud: &Cloud) -> Result<Self, Failure> {
         let (servers, (ports, volumes)) =
-            cloud.both(cloud.servers(""), cloud.both(cloud.server_ports(), cloud.volumes())).await?;
+            cloud.both(cloud.server_ids(""), cloud.both(cloud.server_ports(), cloud.volumes())).await?;
         Ok(Self {
-            servers: servers.into_iter().map(|server| server.id).collect(),
+            servers: servers.into_iter().collect(),
             ports: ports.into_iter().map(|port| port.id).collect(),
             volumes: volumes.into_iter().map(|volume| volume.id).collect(),
         })

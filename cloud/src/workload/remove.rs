@@ -15,9 +15,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(180);
 
 /// Deletes the owner's servers and server groups and waits until they are gone. Returns the servers' ids.
 pub(super) async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
-    let (servers, groups) =
-        cloud.both(cloud.servers(&owner.prefix), cloud.server_groups(&owner.prefix)).await?;
-    let ids: Vec<String> = servers.into_iter().map(|server| server.id).collect();
+    let (ids, groups) =
+        cloud.both(cloud.server_ids(&owner.prefix), cloud.server_groups(&owner.prefix)).await?;
     cloud.together(ids.iter().map(|id| cloud.delete_server(id)).collect()).await?;
     until_gone(cloud, &ids).await?;
     cloud.together(groups.iter().map(|group| cloud.delete_server_group(&group.id)).collect()).await?;
