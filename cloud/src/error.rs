@@ -95,7 +95,7 @@ impl From<Error> for Failure {
 }
 
 /// What an OpenStack service says in an error's body. The services wrap it differently: `{"badRequest": {"message"}}`,
-/// `{"error": {"message"}}`, `{"NeutronError": {"message"}}`, `{"errors": [{"detail"}]}`, `{"message"}`, HTML.
+/// `{"error": {"message"}}`, `{"NeutronError": {"message"}}`, `{"errors": [{"detail"}]}`, `{"message"}`, `{"title", "error": {"message"}}`, HTML.
 fn message(body: &str) -> String {
     let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else {
         return body
@@ -108,16 +108,19 @@ fn message(body: &str) -> String {
             .take(300)
             .collect();
     };
-    find(&value).unwrap_or_else(|| body.chars().take(300).collect())
+    // a title only says what the status says
+    let said = ["message", "detail", "faultstring", "title"].iter().find_map(|key| find(&value, key));
+    said.unwrap_or_else(|| body.chars().take(300).collect())
 }
 
-fn find(value: &serde_json::Value) -> Option<String> {
+/// The first text under `key`, at any depth.
+fn find(value: &serde_json::Value, key: &str) -> Option<String> {
     match value {
-        serde_json::Value::Object(object) => ["message", "detail", "faultstring", "title"]
-            .iter()
-            .find_map(|key| object.get(*key)?.as_str().map(str::trim).map(str::to_owned))
-            .or_else(|| object.values().find_map(find)),
-        serde_json::Value::Array(items) => items.iter().find_map(find),
+        serde_json::Value::Object(object) => {
+            let text = object.get(key).and_then(|text| text.as_str());
+            text.map(|text| text.trim().to_owned()).or_else(|| object.values().find_map(|v| find(v, key)))
+        }
+        serde_json::Value::Array(items) => items.iter().find_map(|item| find(item, key)),
         _ => None,
     }
 }
@@ -137,7 +140,7 @@ mod tests {
             (r#"{"errors": [{"status": 400, "title": "Bad", "detail": "no such trait"}]}"#, "no such trait"),
             (
                 r#"{"code": 400, "title": "Bad Request", "error": {"message": "No template", "traceback": null}}"#,
-                "Bad Request",
+                "No template",
             ),
             ("<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"),
         ] {

@@ -193,9 +193,8 @@ async fn gone(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
     let mut again = true;
     loop {
         let now = cloud.stack(&stack.name).await?;
-        let Some(now) = now.filter(|now| now.id == stack.id && now.status != "DELETE_COMPLETE") else {
-            return Ok(());
-        };
+        // one in DELETE_COMPLETE still has its name for a moment
+        let Some(now) = now.filter(|now| now.id == stack.id) else { return Ok(()) };
         let failed = now.status == "DELETE_FAILED";
         if failed && again {
             again = false;

@@ -184,7 +184,7 @@ async fn a_stack_that_cannot_be_deleted_is_told_with_heats_reason_and_deleted_on
     let undo = order(Stage::Bench, "undo", "heat", json!({}));
     let failure = lab.perform(&undo).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
-    for told in ["DELETE_FAILED", "in use", "openstack stack failures list"] {
+    for told in ["DELETE_FAILED", "have an IP allocation from this subnet", "openstack stack failures list"] {
         assert!(failure.reason.contains(told), "no `{told}` in: {failure}");
     }
     lab.cloud.delete_server(&other).await.unwrap();
