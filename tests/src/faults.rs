@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use autoopt_epoch::bus::topology::TRIAL_KEY;
 use autoopt_epoch::bus::{Bus, Outgoing, amqp};
 use autoopt_epoch::id::{MessageId, TrialId};
-use autoopt_epoch::message::Trial;
+use autoopt_epoch::message::{Stage, Trial};
 use autoopt_epoch::space::Value;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub struct Plan {
     /// Pause between two kills, on average.
     pub pause: Duration,
     pub seed: u64,
+    /// Whether the clocks of optimizer and workers are minutes ahead of and behind the coordinator's.
+    pub wrong_clocks: bool,
     /// Everything has to have ended this long after the last kill.
     pub patience: Duration,
 }
@@ -75,6 +77,13 @@ impl Tally {
 
 const PROPOSED: &str = "faults-proposed";
 const BY_HAND: &str = "faults-by-hand";
+/// Beyond a lease of 30 s, in both directions.
+const CLOCKS: [(Service, &str); 4] = [
+    (Service::Optimizer, "-7m"),
+    (Service::Worker(Stage::Apply), "+10m"),
+    (Service::Worker(Stage::Load), "-10m"),
+    (Service::Worker(Stage::Collect), "+3m"),
+];
 
 /// Runs the plan against services that are started here.
 pub async fn run(plan: &Plan, home: &Path, store_url: &str) -> Result<Tally> {
@@ -84,6 +93,11 @@ pub async fn run(plan: &Plan, home: &Path, store_url: &str) -> Result<Tally> {
     std::fs::create_dir_all(&ledger)?;
     sandbox.set("MQ_LEDGER", ledger.to_string_lossy());
     sandbox.set("MQ_BODY_MS", plan.body.as_millis().to_string());
+    if plan.wrong_clocks {
+        for (service, offset) in CLOCKS {
+            sandbox.set_clock(service, offset)?;
+        }
+    }
     sandbox.start_all().await?;
     let proposed = plan.trials / 2;
     let by_hand = plan.trials - proposed;

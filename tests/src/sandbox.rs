@@ -15,6 +15,9 @@ use crate::broker::free_port;
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 
+/// Gives a process another clock; Debian's package faketime has it.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
@@ -63,6 +66,8 @@ pub struct Sandbox {
     api: String,
     http: reqwest::Client,
     environment: BTreeMap<String, String>,
+    /// By how much a service's clock is wrong, as libfaketime writes it.
+    clocks: BTreeMap<Service, &'static str>,
     running: BTreeMap<Service, Child>,
 }
 
@@ -100,6 +105,7 @@ impl Sandbox {
             api: format!("http://{listen}"),
             http: reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?,
             environment: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             running: BTreeMap::new(),
         })
     }
@@ -119,21 +125,33 @@ impl Sandbox {
         self.environment.insert(name.into(), value.into());
     }
 
+    /// Gives a service that is started from now on a clock that is wrong by `offset` (`+10m`).
+    pub fn set_clock(&mut self, service: Service, offset: &'static str) -> Result<()> {
+        ensure!(
+            Path::new(FAKETIME).exists(),
+            "there is no {FAKETIME}; `apt-get install faketime` brings it (`deploy/setup test` does)"
+        );
+        self.clocks.insert(service, offset);
+        Ok(())
+    }
+
     /// Starts one service; its output goes to a log file beside its configuration.
     pub fn start(&mut self, service: Service) -> Result<()> {
         let log = std::fs::File::options()
             .append(true)
             .create(true)
             .open(self.home.join(format!("{service}.log")))?;
-        let child = Command::new(binaries()?.join(service.binary()))
-            .arg("--config")
-            .arg(self.home.join(service.config()))
-            .envs(&self.environment)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{service} does not start"))?;
+        let mut command = Command::new(binaries()?.join(service.binary()));
+        command.arg("--config").arg(self.home.join(service.config())).envs(&self.environment);
+        if let Some(offset) = self.clocks.get(&service) {
+            // only the time of day: waits go on as they are
+            command
+                .env("LD_PRELOAD", FAKETIME)
+                .env("FAKETIME", offset)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("{service} does not start"))?;
         self.running.insert(service, child);
         Ok(())
     }

@@ -42,7 +42,11 @@ pub(crate) const TASKS: &[Task] = &[
         run: dashboard::check,
     },
     Task { name: "demo", about: "the README's first command works", run: demo },
-    Task { name: "faults", about: "nothing is lost while services and the broker are killed", run: faults },
+    Task {
+        name: "faults",
+        about: "nothing is lost while services and the broker are killed and clocks are wrong",
+        run: faults,
+    },
     Task {
         name: "lab",
         about: "the stages work on a real OpenStack control plane, and a run survives its services",
@@ -113,7 +117,8 @@ fn demo() -> Result<Verdict> {
 /// The fault run in a short form; docs/performance.md has the long one.
 fn faults() -> Result<Verdict> {
     pass(cargo().args(["build", "--workspace", "--bins"]))?;
-    let short = ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1"];
+    let short =
+        ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1", "--wrong-clocks"];
     pass(cargo().args(["run", "-q", "-p", "autoopt-tests", "--bin", "faults", "--"]).args(short))
 }
 

@@ -32,6 +32,9 @@ struct Arguments {
     pause_ms: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Set the clocks of the optimizer and of three workers minutes ahead and behind (needs libfaketime).
+    #[arg(long)]
+    wrong_clocks: bool,
     /// Keep the coordinator's store in SQLite rather than in PostgreSQL.
     #[arg(long)]
     sqlite: bool,
@@ -52,6 +55,7 @@ async fn main() -> Result<ExitCode> {
         body: Duration::from_millis(arguments.body_ms),
         pause: Duration::from_millis(arguments.pause_ms),
         seed: arguments.seed,
+        wrong_clocks: arguments.wrong_clocks,
         patience: Duration::from_secs(180),
     };
     let temporary = tempfile::tempdir()?;
