@@ -126,10 +126,20 @@ async fn beat(
             }
         }
     };
+    // for whoever follows the log: servers as they come up, a stack's events
+    let mut told = notes.clone();
+    let log = async {
+        while told.changed().await.is_ok() {
+            let note = told.borrow_and_update().clone();
+            tracing::info!(epoch = %order.epoch, cluster = order.cluster, stage = %order.stage, "{note}");
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         biased;
         result = work => result,
         () = heartbeats => unreachable!("heartbeats go on until the work ends"),
+        () = log => unreachable!("it waits for ever once nothing more is told"),
     }
 }
 
