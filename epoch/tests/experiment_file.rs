@@ -87,6 +87,53 @@ fn each_contradiction_names_its_path_and_a_way_out() {
 }
 
 #[test]
+fn what_depends_on_others_or_scales_with_them_is_checked() {
+    let whens = [
+        ("when = { z = 1 }", "`z` is no parameter above this one; above it: `x`"),
+        ("when = { y = 1 }", "`y` is no parameter above this one; above it: `x`"),
+        (
+            "when = { x = 99 }",
+            "`x` never has this value: `99` is not allowed; expected a number from -5 to 10",
+        ),
+        (
+            "when = { x = 1.5 }",
+            "`x` is a continuous float, which hardly ever is 1.5; expected one of its special values",
+        ),
+        ("when = { x = [] }", "no value of `x` is given; expected one, or a list of several"),
+        ("fixed = 77", "`77` is not allowed; expected a whole number from "),
+    ];
+    for (to, message) in whens {
+        let key = to.split(' ').next().unwrap();
+        let found = problems("type = \"int\"", &format!("type = \"int\"\n{to}"));
+        assert!(found.starts_with(&format!("parameters[1].{key}: {message}")), "{to}\n{found}");
+        assert_eq!(found.lines().count(), 1, "{to}\n{found}");
+    }
+    let groups = [
+        ("scale_free = [[\"x\"]]", "scale_free[0]: a common scale needs at least two parameters"),
+        ("scale_free = [[\"x\", \"xx\"]]", "scale_free[0][1]: unknown parameter `xx`; "),
+        ("scale_free = [[\"x\", \"y\"]]", "scale_free[0][1]: `y` cannot be scaled: it is no float"),
+        ("scale_free = [[\"x\", \"x\"]]", "scale_free[0][1]: `x` is in two groups, or twice in one"),
+    ];
+    for (to, message) in groups {
+        let found = problems("seed = 1", to);
+        assert!(found.starts_with(message), "{to}\n{found}");
+        assert_eq!(found.lines().count(), 1, "{to}\n{found}");
+    }
+    let floats = "[[parameters]]\nname = \"w\"\ntype = \"float\"\nlow = 0\nhigh = 1\ndefault = 0\n\n[apply]";
+    let group = |constraint: &str| {
+        let top = format!("seed = 1\nscale_free = [[\"x\", \"w\"]]\nconstraints = [\"{constraint}\"]");
+        let text = EXAMPLE.replace("[apply]", floats).replace("seed = 1", &top);
+        let found = check(&toml_edit::de::from_str(&text).unwrap());
+        found.iter().map(|p| format!("{p}\n")).collect::<String>()
+    };
+    assert_eq!(group("x <= 2 * w"), "");
+    for constraint in ["x + w <= 1", "x <= y"] {
+        let found = group(constraint);
+        assert!(found.contains("does not stay the same when these are multiplied by one number"), "{found}");
+    }
+}
+
+#[test]
 fn a_formula_uses_only_metrics_above_it() {
     let late =
         "[[metrics]]\nname = \"a\"\nformula = \"score / baseline.score\"\n\n[[metrics]]\nname = \"score\"";

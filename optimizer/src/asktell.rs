@@ -1,7 +1,7 @@
 //! The optimizer as a program: one JSON object a line in, one out, in order.
 //!
 //! The first line opens a session: `{"space": [parameter, …], "goal": "minimize" | "maximize", "seed", "budget", "workers"}`,
-//! with an optional `algorithm` (name) and `constraints` (as in an experiment). Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
+//! with an optional `algorithm`, `constraints` and `scale_free` (as in an experiment). Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
 //! "params", "value"}` (`null` or `"failed"`: it did not work) and `{"op": "best"}`. Whatever is wrong is answered with
 //! `{"error"}` and changes nothing.
 
@@ -11,12 +11,14 @@ use autoopt_epoch::experiment::Algorithm;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Ask, Goal, Observation, Pending, TrialKind};
+use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::{Parameter, Parameters, Space, Value as Setting};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::space::Codec;
+use crate::suggest::codec;
 use crate::{recommend, suggest};
 
 /// Trials asked for at once, at most.
@@ -50,6 +52,8 @@ struct Hello {
     algorithm: Algorithm,
     #[serde(default)]
     constraints: Vec<String>,
+    #[serde(default)]
+    scale_free: Vec<Vec<String>>,
 }
 
 const fn hundred() -> u32 {
@@ -95,9 +99,11 @@ impl Open {
         if parameters.is_empty() {
             return Err("`space` has no parameter".into());
         }
-        let space = Space::new(parameters, &hello.constraints)
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-        let codec = Codec::new(&space.parameters, &space.constraints).map_err(|e| e.to_string())?;
+        let space = Space::new(parameters, &hello.constraints).map_err(|problems| joined(&problems))?;
+        match space.check_scale_free(&hello.scale_free).as_slice() {
+            [] => {}
+            problems => return Err(joined(problems)),
+        }
         crate::settings::Settings::new(&hello.algorithm).map_err(|e| e.to_string())?;
         let ask = Ask {
             ask: AskId(Uuid::nil()),
@@ -109,11 +115,13 @@ impl Open {
             goal: hello.goal,
             parameters: space.parameters,
             constraints: hello.constraints,
+            scale_free: hello.scale_free,
             budget: hello.budget,
             parallel: hello.workers,
             results: Vec::new(),
             pending: Vec::new(),
         };
+        let codec = codec(&ask).map_err(|e| e.to_string())?;
         Ok(Self { codec, ask, pending: BTreeMap::new() })
     }
 
@@ -214,6 +222,10 @@ impl Open {
             .map(|parameters| json!({ "params": parameters }))
             .ok_or_else(|| "nothing was measured yet".into())
     }
+}
+
+fn joined(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn trial(label: &str) -> TrialId {

@@ -40,16 +40,18 @@ pub fn sobol(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
 
 /// Point `index` of those round `centre`: each number is off by at most `radius` of its range, outside the space counts as at
 /// its border.
-pub fn around(columns: &[Column], centre: &[f64], radius: f64, index: u32) -> Point {
+pub fn around(codec: &Codec, centre: &[f64], radius: f64, index: u32) -> Point {
+    let columns = codec.columns();
     let offsets = sobol(index, columns.len(), 0);
-    columns
+    let moved: Point = columns
         .iter()
         .enumerate()
         .map(|(j, column)| match column {
             Column::Number { .. } => (centre[j] + radius * (2.0 * offsets[j] - 1.0)).clamp(0.0, 1.0),
             Column::Nominal { .. } => centre[j],
         })
-        .collect()
+        .collect();
+    codec.canonical(&moved)
 }
 
 /// Uniform random numbers.

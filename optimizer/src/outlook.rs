@@ -79,7 +79,7 @@ pub struct Choice<'a> {
 
 /// The evaluated point with the best mean. Of those that the model cannot tell from it, as on a plateau, the one whose
 /// surroundings are best, which is in the middle of it and not at an edge. `None` while nothing was measured.
-pub fn choose<'a>(models: Models<'_>, columns: &[Column], known: &'a Known) -> Option<Choice<'a>> {
+pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option<Choice<'a>> {
     let mut ranked: Vec<(f64, &Seen)> =
         known.measured().filter(|s| s.allowed).map(|s| (models.mean_at(&s.point), s)).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -98,7 +98,7 @@ pub fn choose<'a>(models: Models<'_>, columns: &[Column], known: &'a Known) -> O
         [only] => *only,
         _ => {
             let around: Vec<(f64, usize)> =
-                tied.into_iter().map(|i| (surroundings(models, columns, &points[i]), i)).collect();
+                tied.into_iter().map(|i| (surroundings(models, codec, &points[i]), i)).collect();
             around.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?.1
         }
     };
@@ -106,9 +106,8 @@ pub fn choose<'a>(models: Models<'_>, columns: &[Column], known: &'a Known) -> O
 }
 
 /// The mean of the model around a point; outside the space counts as at its border.
-fn surroundings(models: Models<'_>, columns: &[Column], centre: &[f64]) -> f64 {
-    let sum: f64 =
-        (0..LOOKS).map(|i| models.mean_at(&design::around(columns, centre, SURROUNDINGS, i))).sum();
+fn surroundings(models: Models<'_>, codec: &Codec, centre: &[f64]) -> f64 {
+    let sum: f64 = (0..LOOKS).map(|i| models.mean_at(&design::around(codec, centre, SURROUNDINGS, i))).sum();
     sum / f64::from(LOOKS)
 }
 
@@ -126,7 +125,7 @@ pub fn outlook(
     seed: u64,
 ) -> Option<Outlook> {
     let columns = codec.columns();
-    let Choice { recommended, rivals } = choose(models, columns, known)?;
+    let Choice { recommended, rivals } = choose(models, codec, known)?;
     let mut points = vec![recommended.point.clone()];
     points.extend(rivals.iter().map(|s| s.point.clone()).filter(|p| *p != recommended.point));
     let evaluated = points.len();

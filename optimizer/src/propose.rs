@@ -137,7 +137,9 @@ fn refine(
             .filter(|j| matches!(codec.columns()[*j], Column::Number { .. }) && codec.active(&point, *j))
             .collect();
         if !free.is_empty() {
-            let (climbed, _) = ascend(&point, &free, STEPS, |x| acquisition.score_with_gradient(x));
+            let (climbed, _) = ascend(&point, &free, STEPS, |x| {
+                codec.at_canonical(x, |x| acquisition.score_with_gradient(x))
+            });
             accept(acquisition, codec, known, &climbed, &mut point, &mut score, rng);
         }
         let mut moved = false;

@@ -65,7 +65,7 @@ pub enum SuggestError {
 /// Proposes the next trial. Depends on nothing but `ask`; the order of its results is of no matter.
 pub fn suggest(ask: &Ask) -> Result<Suggestion, SuggestError> {
     let settings = Settings::new(&ask.algorithm)?;
-    let codec = Codec::new(&ask.parameters, &constraints(ask)?)?;
+    let codec = codec(ask)?;
     let known = Known::new(ask, &codec);
     let seed = seed(ask, &known);
     match settings.method {
@@ -115,14 +115,14 @@ fn modelled(
 /// The best of the evaluated parameters by the averaged models, which see through noise; by value where there is no
 /// model. `None` if none was measured.
 pub fn recommend(ask: &Ask) -> Option<Parameters> {
-    let codec = Codec::new(&ask.parameters, &constraints(ask).ok()?).ok()?;
+    let codec = codec(ask).ok()?;
     let known = Known::new(ask, &codec);
     if Settings::new(&ask.algorithm).ok()?.method != Method::Gp {
         return best_observed(&known);
     }
     match model::ensemble(&codec, &known, ask.seed) {
         Ok(Some(ensemble)) => {
-            choose(ensemble.models(), codec.columns(), &known).map(|c| c.recommended.parameters.clone())
+            choose(ensemble.models(), &codec, &known).map(|c| c.recommended.parameters.clone())
         }
         _ => best_observed(&known),
     }
@@ -178,7 +178,12 @@ fn seed(ask: &Ask, known: &Known) -> u64 {
     design::seed(&[&[ask.seed, u64::from(ask.number)], pending.as_slice()].concat())
 }
 
-pub(crate) fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
+/// The code of the ask's space.
+pub(crate) fn codec(ask: &Ask) -> Result<Codec, SuggestError> {
+    Ok(Codec::new(&ask.parameters, &constraints(ask)?)?.scale_free(&ask.scale_free)?)
+}
+
+fn constraints(ask: &Ask) -> Result<Vec<Linear>, SuggestError> {
     let numbers: Vec<&str> = ask
         .parameters
         .iter()

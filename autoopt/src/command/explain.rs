@@ -60,6 +60,7 @@ fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
         goal: summary.goal,
         parameters: spec.parameters.clone(),
         constraints: spec.constraints.clone(),
+        scale_free: spec.scale_free.clone(),
         budget: summary.budget.trials,
         parallel: 1,
         results: trials.into_iter().filter_map(observation).collect(),

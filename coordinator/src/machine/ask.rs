@@ -109,6 +109,7 @@ fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
         goal: spec.objective.goal(),
         parameters: spec.parameters.clone(),
         constraints: spec.constraints.clone(),
+        scale_free: spec.scale_free.clone(),
         budget: spec.budget.trials,
         parallel: u32::try_from(in_use).unwrap_or(u32::MAX),
         results: experiment.results.clone(),

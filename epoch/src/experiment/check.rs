@@ -31,8 +31,9 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
         );
     }
     name(&mut problems, "algorithm.name", &spec.algorithm.name, "an algorithm's name");
-    if let Err(found) = Space::new(spec.parameters.clone(), &spec.constraints) {
-        problems.extend(found);
+    match Space::new(spec.parameters.clone(), &spec.constraints) {
+        Ok(space) => problems.extend(space.check_scale_free(&spec.scale_free)),
+        Err(found) => problems.extend(found),
     }
     for stage in Stage::ALL {
         check_stage(&mut problems, stage, spec);

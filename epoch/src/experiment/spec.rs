@@ -36,6 +36,9 @@ pub struct ExperimentSpec {
     /// Between parameters: `a < b`, `a + 2 * b <= 10`. Linear; every trial satisfies them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// Groups of parameters whose common scale does not matter: all of them multiplied by one positive number mean the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scale_free: Vec<Vec<String>>,
     pub apply: StageSpec,
     pub load: StageSpec,
     pub bench: StageSpec,

@@ -44,6 +44,9 @@ pub struct Ask {
     /// Constraints between parameters, as the experiment has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// Groups of parameters whose common scale does not matter, as the experiment has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scale_free: Vec<Vec<String>>,
     /// Trials planned in all.
     pub budget: u32,
     /// Evaluations that can run at once.

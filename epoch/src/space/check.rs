@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{MAX_WHOLE, Parameter, ParameterType};
-use crate::problem::Problem;
+use crate::problem::{Problem, list};
 
 /// More parameters than this cannot be searched in any budget.
 pub(super) const MAX_PARAMETERS: usize = 200;
@@ -33,8 +33,37 @@ pub(super) fn parameters(parameters: &[Parameter]) -> Vec<Problem> {
             add("name", format!("the name `{}` is used twice", parameter.name));
         }
         one(parameter, &mut add);
+        when(parameter, &parameters[..i], &mut add);
     }
     problems
+}
+
+/// What a parameter depends on has to stand above it, so that nothing depends on itself.
+fn when(p: &Parameter, above: &[Parameter], add: &mut dyn FnMut(&str, String)) {
+    for (name, when) in &p.when {
+        let Some(other) = above.iter().find(|other| other.name == *name) else {
+            let known: Vec<&str> = above.iter().map(|other| other.name.as_str()).collect();
+            let there = if known.is_empty() { "none".into() } else { list(&known) };
+            add("when", format!("`{name}` is no parameter above this one; above it: {there}"));
+            continue;
+        };
+        if when.values().is_empty() {
+            add("when", format!("no value of `{name}` is given; expected one, or a list of several"));
+        }
+        for value in when.values() {
+            let special = || other.special.iter().any(|s| other.typed(s) == other.typed(value));
+            match other.conform(value) {
+                Err(message) => add("when", format!("`{name}` never has this value: {message}")),
+                Ok(_) if other.kind == ParameterType::Float && other.step.is_none() && !special() => add(
+                    "when",
+                    format!(
+                        "`{name}` is a continuous float, which hardly ever is {value}; expected one of its special values"
+                    ),
+                ),
+                Ok(_) => {}
+            }
+        }
+    }
 }
 
 fn one(p: &Parameter, add: &mut dyn FnMut(&str, String)) {
@@ -60,8 +89,12 @@ fn one(p: &Parameter, add: &mut dyn FnMut(&str, String)) {
     for value in p.special.iter().take(MAX_CHOICES).filter(|v| p.typed(v).is_none()) {
         add("special", format!("`{value}` has the wrong type; it belongs to {} parameter", noun(p.kind)));
     }
-    if sound && let Err(message) = p.conform(&p.default) {
-        add("default", message);
+    // the default, in force when nobody tunes, may differ from what trials are fixed at
+    let free = Parameter { fixed: None, ..p.clone() };
+    for (key, value) in [("default", Some(&p.default)), ("fixed", p.fixed.as_ref())] {
+        if sound && let Some(Err(message)) = value.map(|value| free.conform(value)) {
+            add(key, message);
+        }
     }
 }
 

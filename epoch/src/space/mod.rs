@@ -1,6 +1,7 @@
 //! The space of an experiment: parameters, their values, and constraints between them.
 
 mod check;
+mod scale_free;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,26 @@ pub enum ParameterType {
     Bool,
 }
 
+/// One value of another parameter, or several of which each will do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum When {
+    /// This one.
+    Is(Value),
+    /// One of these.
+    OneOf(Vec<Value>),
+}
+
+impl When {
+    /// The values.
+    pub fn values(&self) -> &[Value] {
+        match self {
+            Self::Is(value) => std::slice::from_ref(value),
+            Self::OneOf(values) => values,
+        }
+    }
+}
+
 /// One knob. `low`, `high`, `log`, `step` and `special` belong to numbers, `choices` to categoricals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +115,13 @@ pub struct Parameter {
     /// Values with a meaning of their own, inside or outside the bounds (such as 0 for "off").
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub special: Vec<Value>,
+    /// Has an effect only while each of these parameters, all listed above this one, has the value given here (or one of
+    /// several); otherwise it has its default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub when: BTreeMap<String, When>,
+    /// Every trial has this value; the parameter is not searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<Value>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -117,6 +145,9 @@ impl Parameter {
     pub fn conform(&self, value: &Value) -> Result<Value, String> {
         let refused = || format!("`{value}` is not allowed; expected {}", self.expectation());
         let typed = self.typed(value).ok_or_else(refused)?;
+        if self.fixed.as_ref().is_some_and(|fixed| self.typed(fixed).as_ref() != Some(&typed)) {
+            return Err(refused());
+        }
         if self.special.iter().filter_map(|s| self.typed(s)).any(|s| s == typed) {
             return Ok(typed);
         }
@@ -149,6 +180,9 @@ impl Parameter {
 
     /// What values it takes, for a person.
     pub fn expectation(&self) -> String {
+        if let Some(fixed) = &self.fixed {
+            return format!("`{fixed}`, at which it is fixed");
+        }
         let mut text = match self.kind {
             ParameterType::Bool => "`true` or `false`".to_owned(),
             ParameterType::Categorical => {
@@ -230,6 +264,17 @@ impl Space {
         if problems.is_empty() { Ok(space) } else { Err(problems) }
     }
 
+    /// Whether a parameter has an effect under `values`: what it depends on has one, and one of the values it asks for. What
+    /// is missing in `values` has its default.
+    pub fn active(&self, parameter: &Parameter, values: &Parameters) -> bool {
+        parameter.when.iter().all(|(name, when)| {
+            self.parameters.iter().find(|p| p.name == *name).is_some_and(|other| {
+                let value = other.typed(values.get(name).unwrap_or(&other.default));
+                self.active(other, values) && when.values().iter().any(|v| other.typed(v) == value)
+            })
+        })
+    }
+
     /// Each parameter's default. They need not satisfy the constraints: defaults are found, not chosen.
     pub fn defaults(&self) -> Parameters {
         self.parameters
@@ -243,8 +288,8 @@ impl Space {
         self.constraints.iter().all(|c| c.holds(&|n| values.get(n).and_then(Value::as_f64)) == Some(true))
     }
 
-    /// Values for exactly the space's parameters, in their own types and within bounds and constraints. All problems
-    /// are found; paths are `parameters.NAME`.
+    /// Values for exactly the space's parameters, in their own types and within bounds and constraints; of one without an
+    /// effect its default, if it is not given. All problems are found; paths are `parameters.NAME`.
     pub fn conform(&self, given: &Parameters) -> Result<Parameters, Vec<Problem>> {
         let mut problems = Vec::new();
         let names = || self.parameters.iter().map(|p| p.name.as_str());
@@ -261,6 +306,9 @@ impl Space {
                 }
                 Some(Err(message)) => {
                     problems.push(Problem::new(path, format!("parameter `{}`: {message}", parameter.name)));
+                }
+                None if !self.active(parameter, &values) => {
+                    values.insert(parameter.name.clone(), parameter.default.clone());
                 }
                 None => {
                     let (name, expected) = (&parameter.name, parameter.expectation());
@@ -339,5 +387,27 @@ mod tests {
         assert!(text[2].contains("`b-x` is missing"), "{text:?}");
         let broken = BTreeMap::from([("a".into(), Value::Int(9)), ("b-x".into(), Value::Float(0.1))]);
         assert!(space().conform(&broken).unwrap_err()[0].message.contains("a + 2 * b-x <= 9"));
+    }
+
+    #[test]
+    fn a_parameter_without_an_effect_need_not_be_given() {
+        let mode = parameter(
+            serde_json::json!({"name": "mode", "type": "categorical", "choices": ["a", "b"], "default": "a"}),
+        );
+        let size =
+            parameter(serde_json::json!({"name": "size", "type": "int", "low": 1, "high": 9, "default": 4,
+            "when": {"mode": ["b"]}}));
+        let fixed = parameter(
+            serde_json::json!({"name": "k", "type": "int", "low": 1, "high": 9, "default": 4, "fixed": 6}),
+        );
+        let space = Space::new(vec![mode, size, fixed], &[]).unwrap();
+        let given = |mode: &str| {
+            Parameters::from([("mode".into(), Value::Text(mode.into())), ("k".into(), Value::Int(6))])
+        };
+        assert_eq!(space.conform(&given("a")).unwrap()["size"], Value::Int(4));
+        assert!(space.conform(&given("b")).unwrap_err()[0].message.contains("`size` is missing"));
+        let other = Parameters::from([("k".into(), Value::Int(7)), ("mode".into(), Value::Text("a".into()))]);
+        let message = space.conform(&other).unwrap_err()[0].message.clone();
+        assert!(message.contains("expected `6`, at which it is fixed"), "{message}");
     }
 }

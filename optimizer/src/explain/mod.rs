@@ -15,8 +15,8 @@ use crate::known::Known;
 use crate::model;
 use crate::outlook::{choose, outlook};
 use crate::propose::propose;
-use crate::space::Codec;
-use crate::suggest::{SuggestError, constraints};
+use crate::space::{Codec, Point};
+use crate::suggest::{SuggestError, codec};
 
 pub use calibration::Calibration;
 pub use effects::{Effect, Interaction, Level};
@@ -80,7 +80,7 @@ pub enum ExplainError {
 
 /// Explains the results of `ask`, whatever algorithm proposed them.
 pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
-    let codec = Codec::new(&ask.parameters, &constraints(ask)?).map_err(SuggestError::from)?;
+    let codec = codec(ask)?;
     if codec.columns().is_empty() {
         return Err(ExplainError::Constant);
     }
@@ -94,7 +94,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
     let ensemble = model::ensemble(&codec, &known, seed).map_err(SuggestError::from)?;
     let Some(ensemble) = ensemble else { return Err(few) };
     let models = ensemble.models();
-    let Some(choice) = choose(models, codec.columns(), &known) else { return Err(few) };
+    let Some(choice) = choose(models, &codec, &known) else { return Err(few) };
     let centre = choice.recommended.point.clone();
     let mut rng = design::generator(seed);
     let promising = model::model(&codec, &known, seed)
@@ -105,7 +105,9 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
         })
         .unwrap_or_default();
     let paths = models.paths(codec.columns(), DRAWS, &mut rng);
-    let look = |points: &[_]| models.values(&paths, points);
+    let look = |points: &[Point]| {
+        models.values(&paths, &points.iter().map(|p| codec.canonical(p)).collect::<Vec<_>>())
+    };
     let (effects, interactions) = effects::effects(&codec, ask, seed, look);
     let robustness = robustness::robustness(&codec, ask, &centre, look);
     let calibration = calibration::calibration(&ensemble.gps);

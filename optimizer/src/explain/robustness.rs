@@ -71,8 +71,7 @@ pub(super) fn robustness(
     });
     let parameters = rooms.collect();
     let kept = |radius: f64| {
-        let points: Vec<Point> =
-            (0..LOOKS).map(|i| design::around(codec.columns(), centre, radius, i)).collect();
+        let points: Vec<Point> = (0..LOOKS).map(|i| design::around(codec, centre, radius, i)).collect();
         losses(&points).iter().sum::<f64>() / f64::from(LOOKS) <= TOLERANCE
     };
     let radius = RADII.into_iter().take_while(|r| kept(*r)).last().unwrap_or(0.0);

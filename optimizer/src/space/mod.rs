@@ -2,13 +2,18 @@
 //!
 //! A [`Point`] has one entry for each **column**. A number has a column in the unit interval; a categorical, a bool, and
 //! a number's special values have a **nominal** column that holds an index. A parameter with a single value has none.
+//! Values that mean the same have one point, the **canonical** one: see [`Codec::canonical`].
 
+mod axis;
+mod canonical;
 mod repair;
 mod scale;
 
 use autoopt_epoch::formula::Linear;
 use autoopt_epoch::space::{Parameter, ParameterType, Parameters, Value};
 
+use axis::Axis;
+use canonical::Condition;
 pub use scale::Scale;
 
 /// A space with no more points than this is searched one by one when nearly all were tried.
@@ -35,14 +40,6 @@ pub enum SpaceError {
     /// A constraint cannot be used as it is.
     #[error("constraint {number}: {reason}")]
     Constraint { number: usize, reason: String },
-}
-
-/// One parameter's part in a point.
-#[derive(Clone, Debug)]
-enum Axis {
-    Constant(Value),
-    Choice { column: usize, values: Vec<Value> },
-    Number { column: usize, scale: Scale, special: Option<(usize, Vec<Value>)> },
 }
 
 /// A constraint by axis: `Σ coefficient · value <= bound`.
@@ -76,6 +73,10 @@ pub struct Codec {
     axes: Vec<Axis>,
     columns: Vec<Column>,
     bounds: Vec<Bound>,
+    /// By axis: what it takes for it to have an effect.
+    conditions: Vec<Vec<Condition>>,
+    /// Axes whose common scale does not matter.
+    scale_free: Vec<Vec<usize>>,
 }
 
 impl Codec {
@@ -83,10 +84,15 @@ impl Codec {
     pub fn new(parameters: &[Parameter], constraints: &[Linear]) -> Result<Self, SpaceError> {
         let mut codec = Self {
             names: parameters.iter().map(|p| p.name.clone()).collect(),
-            defaults: parameters.iter().map(|p| p.default.clone()).collect(),
+            defaults: parameters
+                .iter()
+                .map(|p| p.conform(&p.default).unwrap_or_else(|_| p.default.clone()))
+                .collect(),
             axes: Vec::with_capacity(parameters.len()),
             columns: Vec::new(),
             bounds: Vec::with_capacity(constraints.len()),
+            conditions: Vec::with_capacity(parameters.len()),
+            scale_free: Vec::new(),
         };
         for (i, parameter) in parameters.iter().enumerate() {
             let fail = |reason| SpaceError::Parameter { name: parameter.name.clone(), reason };
@@ -95,6 +101,8 @@ impl Codec {
             }
             let axis = codec.axis(parameter).map_err(fail)?;
             codec.axes.push(axis);
+            let conditions = codec.conditions(parameter).map_err(fail)?;
+            codec.conditions.push(conditions);
         }
         for (i, constraint) in constraints.iter().enumerate() {
             let bound =
@@ -105,6 +113,9 @@ impl Codec {
     }
 
     fn axis(&mut self, parameter: &Parameter) -> Result<Axis, String> {
+        if let Some(fixed) = &parameter.fixed {
+            return Ok(Axis::Constant(parameter.conform(fixed)?));
+        }
         let values: Vec<Value> = match parameter.kind {
             ParameterType::Bool => vec![Value::Bool(false), Value::Bool(true)],
             ParameterType::Categorical => parameter.choices.iter().cloned().map(Value::Text).collect(),
@@ -251,41 +262,51 @@ impl Codec {
 
     /// The values of a point.
     pub fn decode(&self, point: &[f64]) -> Parameters {
-        self.names.iter().zip(&self.axes).map(|(name, axis)| (name.clone(), axis.decode(point))).collect()
+        let values = self.axes.iter().enumerate().map(|(i, axis)| match self.in_effect(i, point) {
+            true => axis.decode(point),
+            false => self.defaults[i].clone(),
+        });
+        self.names.iter().cloned().zip(values).collect()
     }
 
-    /// The nearest point that stands for values exactly.
+    /// The nearest point that stands for values exactly, and for all that mean the same.
     pub fn snap(&self, point: &[f64]) -> Point {
         let mut snapped = point.to_vec();
         for axis in &self.axes {
             axis.write(&axis.decode(point), &mut snapped);
         }
-        snapped
+        self.canonical(&snapped)
     }
 
-    /// The point of `parameters`; a parameter that is missing has its default. `None` if a value has no place here: an
-    /// unknown choice, or a number far outside the bounds.
+    /// The point of `parameters` and of all that mean the same; a parameter that is missing has its default, or the only
+    /// value it can have. `None` if a value has no place here: an unknown choice, a number far outside the bounds, or another
+    /// than the only one.
     pub fn encode(&self, parameters: &Parameters) -> Option<Point> {
+        self.written(&self.scaled(parameters)).map(|point| self.canonical(&point))
+    }
+
+    /// The point of `parameters` as they are.
+    fn written(&self, parameters: &Parameters) -> Option<Point> {
         let mut point = vec![0.5; self.columns.len()];
-        for ((name, axis), default) in self.names.iter().zip(&self.axes).zip(&self.defaults) {
-            let value = parameters.get(name).unwrap_or(default);
-            if !axis.write(value, &mut point) {
+        for (i, (axis, default)) in self.axes.iter().zip(&self.defaults).enumerate() {
+            let given = parameters.get(&self.names[i]).filter(|_| self.in_effect(i, &point));
+            let written = match (given, axis) {
+                (None, Axis::Constant(_)) => true,
+                (given, axis) => axis.write(given.unwrap_or(default), &mut point),
+            };
+            if !written {
                 return None;
             }
         }
         Some(point)
     }
 
-    /// Whether `parameters` are what a proposal may be: each value among the parameter's own, every constraint kept.
+    /// Whether `parameters` are what a proposal may be: each value that has an effect among the parameter's own, every
+    /// constraint kept.
     pub fn allows(&self, parameters: &Parameters) -> bool {
-        self.encode(parameters).is_some_and(|point| {
-            let inside = self.names.iter().zip(&self.axes).all(|(name, axis)| {
-                parameters.get(name).is_some_and(|value| {
-                    match (value.as_f64(), axis.decode(&point).as_f64()) {
-                        (Some(x), Some(y)) => (x - y).abs() <= 1e-9 * (1.0 + x.abs()),
-                        _ => true,
-                    }
-                })
+        self.written(parameters).is_some_and(|point| {
+            let inside = self.names.iter().zip(&self.axes).enumerate().all(|(i, (name, axis))| {
+                parameters.get(name).is_some_and(|v| !self.in_effect(i, &point) || axis.is(v, &point))
             });
             inside && self.satisfied(&point)
         })
@@ -332,98 +353,14 @@ impl Codec {
         all
     }
 
-    /// The columns of number parameters that are in force at `point`: not those overridden by a special value.
+    /// The columns of number parameters that are in force at `point`: not those overridden by a special value, or of a
+    /// parameter without an effect.
     pub fn active(&self, point: &[f64], column: usize) -> bool {
-        self.axes.iter().all(|axis| match axis {
-            Axis::Number { column: c, special: Some((s, _)), .. } if *c == column => point[*s] == 0.0,
+        self.axes.iter().enumerate().all(|(i, axis)| match axis {
+            Axis::Number { column: c, special, .. } if *c == column => {
+                special.as_ref().is_none_or(|(s, _)| point[*s] == 0.0) && self.in_effect(i, point)
+            }
             _ => true,
         })
     }
-}
-
-impl Axis {
-    /// How many values a finite axis has.
-    fn count(&self) -> u64 {
-        match self {
-            Self::Constant(_) => 1,
-            Self::Choice { values, .. } => values.len() as u64,
-            Self::Number { scale, special, .. } => {
-                scale.count().unwrap_or(1.0) as u64 + special.as_ref().map_or(0, |(_, v)| v.len()) as u64
-            }
-        }
-    }
-
-    /// Writes the columns of a finite axis' value number `rank`.
-    fn select(&self, rank: usize, point: &mut [f64]) {
-        match self {
-            Self::Constant(_) => {}
-            Self::Choice { column, .. } => point[*column] = rank as f64,
-            Self::Number { column, scale, special } => {
-                let count = scale.count().unwrap_or(1.0);
-                if let Some((nominal, _)) = special {
-                    point[*nominal] = (rank as f64 - count + 1.0).max(0.0);
-                }
-                point[*column] = match scale {
-                    Scale::LogWhole { low, .. } => scale.encode(low + rank as f64).unwrap_or(0.5),
-                    _ => (rank as f64 + 0.5) / count,
-                };
-            }
-        }
-    }
-
-    fn decode(&self, point: &[f64]) -> Value {
-        match self {
-            Self::Constant(value) => value.clone(),
-            Self::Choice { column, values } => values[index(point[*column], values.len())].clone(),
-            Self::Number { special: Some((column, values)), .. }
-                if index(point[*column], values.len() + 1) > 0 =>
-            {
-                values[index(point[*column], values.len() + 1) - 1].clone()
-            }
-            Self::Number { column, scale, .. } => scale.value(scale.decode(point[*column])),
-        }
-    }
-
-    /// The decoded value as a number; 0 for a text, which constraints never ask for.
-    fn number(&self, point: &[f64]) -> f64 {
-        self.decode(point).as_f64().unwrap_or(0.0)
-    }
-
-    /// Writes the columns of `value`; `false` if it has no place.
-    fn write(&self, value: &Value, point: &mut [f64]) -> bool {
-        match self {
-            Self::Constant(_) => true,
-            Self::Choice { column, values } => match values.iter().position(|v| v == value) {
-                Some(i) => {
-                    point[*column] = i as f64;
-                    true
-                }
-                None => false,
-            },
-            Self::Number { column, scale, special } => {
-                let Some(number) = value.as_f64() else { return false };
-                if let Some((nominal, values)) = special {
-                    let level = values.iter().position(|v| v.as_f64() == Some(number));
-                    point[*nominal] = level.map_or(0.0, |i| i as f64 + 1.0);
-                    if level.is_some() {
-                        // where it lies on the scale means nothing if it lies outside
-                        point[*column] =
-                            scale.encode(number).filter(|u| (0.0..=1.0).contains(u)).unwrap_or(0.5);
-                        return true;
-                    }
-                }
-                match scale.encode(number) {
-                    Some(u) => {
-                        point[*column] = u;
-                        true
-                    }
-                    None => false,
-                }
-            }
-        }
-    }
-}
-
-fn index(x: f64, count: usize) -> usize {
-    (x.max(0.0).round() as usize).min(count - 1)
 }

@@ -3,7 +3,8 @@
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::{Axis, Codec, Point};
+use super::axis::Axis;
+use super::{Codec, Point};
 
 /// Passes over the constraints before a point is given up.
 const SWEEPS: usize = 60;
@@ -17,7 +18,11 @@ impl Codec {
         let mut point = self.snap(point);
         for _ in 0..SWEEPS {
             if self.satisfied(&point) {
-                return Some(point);
+                let canonical = self.canonical(&point);
+                if self.satisfied(&canonical) {
+                    return Some(canonical);
+                }
+                point = canonical;
             }
             for bound in &self.bounds {
                 let mut terms = bound.terms.clone();

@@ -130,6 +130,15 @@ impl Scale {
         (u.is_finite() && (-IMPORT_MARGIN..=1.0 + IMPORT_MARGIN).contains(&u)).then_some(u)
     }
 
+    /// `dv/du` at `value` of a real scale; 0 of levels.
+    pub fn slope(&self, value: f64) -> f64 {
+        match self {
+            Self::Linear { low, high } => high - low,
+            Self::Log { low, high } => value * (high.ln() - low.ln()),
+            Self::Levels { .. } | Self::LogWhole { .. } => 0.0,
+        }
+    }
+
     /// The largest value not above `limit` (below it when `strict`), clamped to the bounds.
     pub fn at_most(&self, limit: f64, strict: bool) -> f64 {
         let (low, high) = self.bounds();
@@ -193,6 +202,8 @@ mod tests {
             choices: vec![],
             default: Value::Float(low),
             special: vec![],
+            when: std::collections::BTreeMap::new(),
+            fixed: None,
             unit: None,
             description: None,
         }
