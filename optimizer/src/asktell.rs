@@ -2,7 +2,7 @@
 //!
 //! The first line opens a session: `{"space": [parameter, …], "goal": "minimize" | "maximize", "seed", "budget", "workers"}`,
 //! with an optional `algorithm`, `constraints` and `scale_free` (as in an experiment). Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
-//! "params", "value"}` (`null` or `"failed"`: it did not work) and `{"op": "best"}`. Whatever is wrong is answered with
+//! "params", "value"}` (`null` or `"failed"`: it did not work; with a `std_error` where it is known) and `{"op": "best"}`. Whatever is wrong is answered with
 //! `{"error"}` and changes nothing.
 
 use std::collections::BTreeMap;
@@ -169,6 +169,15 @@ impl Open {
                 format!("`value` has to be a finite number, null or \"failed\", not {value}")
             })?),
         };
+        let std_error = match request.get("std_error") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(
+                value
+                    .as_f64()
+                    .filter(|x| x.is_finite() && *x >= 0.0)
+                    .ok_or_else(|| format!("`std_error` has to be a finite number from 0 on, not {value}"))?,
+            ),
+        };
         let (trial, number, parameters) = match (request.get("id"), request.get("params")) {
             (Some(id), _) => {
                 let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
@@ -192,7 +201,7 @@ impl Open {
             parameters,
             outcome: if objective.is_some() { Outcome::Measured } else { Outcome::Infeasible },
             objective,
-            std_error: None,
+            std_error,
             repeats: 1,
             metrics: BTreeMap::new(),
             violations: Vec::new(),
@@ -288,6 +297,7 @@ mod tests {
             r#"{"op": "tell", "params": {"x": 1}, "value": 1}"#,
             r#"{"op": "tell", "params": {"x": 0, "k": 1, "c": "z"}, "value": 1}"#,
             r#"{"op": "best"}"#,
+            r#"{"op": "tell", "params": {"x": 0, "k": 1, "c": "a"}, "value": 1, "std_error": -1}"#,
         ] {
             assert!(send(&mut disturbed, line)["error"].is_string(), "{line}");
         }

@@ -1,10 +1,14 @@
-//! Points chosen without a model: a scrambled Sobol sequence, and plain random numbers.
+//! Points chosen without a model: a scrambled Sobol sequence, a Latin hypercube, a grid, and plain random numbers.
+
+mod grid;
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::known::Known;
 use crate::space::{Codec, Column, Point};
+
+pub use grid::{Grid, NoneLeft};
 
 /// Draws before a space is called empty or exhausted; a draw that breaks a constraint is also repaired.
 const ATTEMPTS: u32 = 400;
@@ -34,6 +38,39 @@ pub fn sobol(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
         .map(|dimension| {
             let scramble = self::seed(&[seed, u64::from(block), (dimension / 256) as u64]);
             f64::from(sobol_burley::sample(index & 0xffff, (dimension % 256) as u32, scramble as u32))
+        })
+        .collect()
+}
+
+/// Where `index` is in an order of the numbers below `count` that `key` chooses: a Feistel network of four rounds, walked
+/// until it falls below `count` (Black, Rogaway 2002, "Ciphers with arbitrary finite domains").
+fn permuted(index: u64, count: u64, key: u64) -> u64 {
+    let half = (u64::BITS - count.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
+    let mask = (1u64 << half) - 1;
+    let mut x = index;
+    loop {
+        let (mut left, mut right) = (x >> half, x & mask);
+        for round in 0..4 {
+            (left, right) = (right, left ^ (seed(&[key, round, right]) & mask));
+        }
+        x = left << half | right;
+        if x < count {
+            return x;
+        }
+    }
+}
+
+/// Point `index` of a Latin hypercube of `count` points in `dimensions` dimensions, within `[0, 1)`: in every dimension each of
+/// `count` equal cells holds one of them (McKay, Beckman, Conover 1979). Points beyond `count` begin another one.
+pub fn latin(index: u32, count: u32, dimensions: usize, seed: u64) -> Vec<f64> {
+    let count = count.max(1);
+    let (block, row) = (u64::from(index / count), u64::from(index % count));
+    (0..dimensions as u64)
+        .map(|dimension| {
+            let key = self::seed(&[seed, block, dimension]);
+            let cell = permuted(row, u64::from(count), key);
+            let within = (self::seed(&[key, cell, 1]) >> 11) as f64 / (1u64 << 53) as f64;
+            ((cell as f64 + within) / f64::from(count)).min(1.0 - f64::EPSILON)
         })
         .collect()
 }

@@ -8,22 +8,62 @@ use serde_json::Value;
 pub enum Method {
     /// A Gaussian process and noisy log expected improvement, after a design.
     Gp,
+    /// A design alone.
+    Design(Design),
+}
+
+/// Points that are chosen without a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Design {
     /// A scrambled Sobol sequence.
     Sobol,
+    /// A Latin hypercube.
+    Lhs,
+    /// Every combination of some levels.
+    Grid,
     /// Uniform random numbers.
     Random,
 }
 
+impl Design {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sobol, Self::Lhs, Self::Grid, Self::Random];
+
+    /// The name in an experiment.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sobol => "sobol",
+            Self::Lhs => "lhs",
+            Self::Grid => "grid",
+            Self::Random => "random",
+        }
+    }
+}
+
 impl Method {
     /// All of them; their names are the algorithms this optimizer answers for.
-    pub const ALL: [Self; 3] = [Self::Gp, Self::Sobol, Self::Random];
+    pub const ALL: [Self; 5] = [
+        Self::Gp,
+        Self::Design(Design::Sobol),
+        Self::Design(Design::Lhs),
+        Self::Design(Design::Grid),
+        Self::Design(Design::Random),
+    ];
 
     /// The name in an experiment.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gp => "gp",
-            Self::Sobol => "sobol",
-            Self::Random => "random",
+            Self::Design(design) => design.as_str(),
+        }
+    }
+
+    /// Its settings, for people.
+    const fn keys(self) -> &'static str {
+        match self {
+            Self::Gp => "`candidates`, `design` and `levels`",
+            Self::Design(Design::Grid) => "`levels`",
+            Self::Design(_) => "none",
         }
     }
 }
@@ -37,13 +77,17 @@ pub struct Settings {
     pub initial: Option<u32>,
     /// `gp` only, `candidates`: points at which the acquisition is looked at before the best are refined; 16 to 20,000.
     pub candidates: usize,
+    /// The design; of `gp` the one that comes before the model, `design`.
+    pub design: Design,
+    /// `levels`: how many of each number a grid has, 2 to 1,000; `None`: as many as it takes to fill the budget.
+    pub levels: Option<usize>,
 }
 
 /// What is wrong with an algorithm's settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// Nobody here answers for that name.
-    #[error("unknown algorithm `{name}`; this optimizer has `gp`, `sobol` and `random`")]
+    #[error("unknown algorithm `{name}`; this optimizer has `gp`, `sobol`, `lhs`, `grid` and `random`")]
     Unknown { name: String },
     /// A key nobody reads, most likely mistyped.
     #[error("algorithm `{method}` has no setting `{key}`; it has: {known}")]
@@ -60,22 +104,37 @@ impl Settings {
             .into_iter()
             .find(|m| m.as_str() == algorithm.name)
             .ok_or_else(|| SettingsError::Unknown { name: algorithm.name.clone() })?;
-        let mut settings = Self { method, initial: algorithm.initial, candidates: 1000 };
+        let design = if let Method::Design(design) = method { design } else { Design::Sobol };
+        let mut settings =
+            Self { method, initial: algorithm.initial, candidates: 1000, design, levels: None };
         for (key, value) in &algorithm.settings {
+            let refused = |key, expected| SettingsError::Value {
+                method: method.as_str(),
+                key,
+                expected,
+                found: value.to_string(),
+            };
             match (method, key.as_str()) {
                 (Method::Gp, "candidates") => {
-                    settings.candidates = whole(value, 16, 20_000).ok_or_else(|| SettingsError::Value {
-                        method: method.as_str(),
-                        key: "candidates",
-                        expected: "a whole number from 16 to 20000",
-                        found: value.to_string(),
-                    })?;
+                    settings.candidates = whole(value, 16, 20_000)
+                        .ok_or_else(|| refused("candidates", "a whole number from 16 to 20000"))?;
+                }
+                (Method::Gp, "design") => {
+                    settings.design = Design::ALL
+                        .into_iter()
+                        .find(|d| value.as_str() == Some(d.as_str()))
+                        .ok_or_else(|| refused("design", "`sobol`, `lhs`, `grid` or `random`"))?;
+                }
+                (Method::Gp | Method::Design(Design::Grid), "levels") => {
+                    let levels = whole(value, 2, 1000);
+                    settings.levels =
+                        Some(levels.ok_or_else(|| refused("levels", "a whole number from 2 to 1000"))?);
                 }
                 _ => {
                     return Err(SettingsError::Key {
                         method: method.as_str(),
                         key: key.clone(),
-                        known: if method == Method::Gp { "`candidates`" } else { "none" },
+                        known: method.keys(),
                     });
                 }
             }

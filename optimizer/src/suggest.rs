@@ -4,12 +4,12 @@ use autoopt_epoch::formula::Linear;
 use autoopt_epoch::message::{Ask, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
-use crate::design;
+use crate::design::{self, Grid, NoneLeft};
 use crate::known::Known;
 use crate::model::{self, Model};
 use crate::outlook::{Models, choose, outlook};
 use crate::propose::{Proposal, propose};
-use crate::settings::{Method, Settings, SettingsError};
+use crate::settings::{Design, Method, Settings, SettingsError};
 use crate::space::{Codec, SpaceError};
 use crate::surrogate::GpError;
 
@@ -57,6 +57,11 @@ pub enum SuggestError {
         "no point of the space keeps all constraints ({constraints}); loosen one, or widen a parameter's bounds"
     )]
     Contradiction { constraints: String },
+    /// A grid that lies beside what the constraints allow.
+    #[error(
+        "no point of the grid of {size} keeps all constraints ({constraints}); set more `levels`, or use another design"
+    )]
+    Grid { size: u64, constraints: String },
     /// Every point of a finite space is being evaluated.
     #[error("all {pending} points of the space are being evaluated; wait for one to end")]
     Exhausted { pending: usize },
@@ -69,8 +74,7 @@ pub fn suggest(ask: &Ask) -> Result<Suggestion, SuggestError> {
     let known = Known::new(ask, &codec);
     let seed = seed(ask, &known);
     match settings.method {
-        Method::Random => space_filling(ask, &codec, &known, seed, true),
-        Method::Sobol => space_filling(ask, &codec, &known, seed, false),
+        Method::Design(_) => space_filling(ask, &settings, &codec, &known, seed, ask.budget),
         Method::Gp => modelled(ask, &settings, &codec, &known, seed),
     }
 }
@@ -83,13 +87,12 @@ fn modelled(
     known: &Known,
     seed: u64,
 ) -> Result<Suggestion, SuggestError> {
-    let initial =
-        settings.initial.map_or_else(|| (codec.columns().len() + 1).clamp(4, 10), |initial| initial as usize);
-    if known.seen.len() + known.pending.len() < initial {
-        return space_filling(ask, codec, known, seed, false);
+    let initial = settings.initial.unwrap_or_else(|| (codec.columns().len() as u32 + 1).clamp(4, 10));
+    if known.seen.len() + known.pending.len() < initial as usize {
+        return space_filling(ask, settings, codec, known, seed, initial);
     }
     let Some(Model { acquisition, warp }) = model::model(codec, known, seed)? else {
-        return space_filling(ask, codec, known, seed, false);
+        return space_filling(ask, settings, codec, known, seed, initial);
     };
     let mut rng = design::generator(seed);
     match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
@@ -108,7 +111,7 @@ fn modelled(
             let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
             Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook })
         }
-        None => space_filling(ask, codec, known, seed, false),
+        None => space_filling(ask, settings, codec, known, seed, initial),
     }
 }
 
@@ -136,30 +139,49 @@ fn best_observed(known: &Known) -> Option<Parameters> {
         .map(|s| s.parameters.clone())
 }
 
+/// The next point of the design, which has `points` of them where it has to know.
 fn space_filling(
     ask: &Ask,
+    settings: &Settings,
     codec: &Codec,
     known: &Known,
     seed: u64,
-    random: bool,
+    points: u32,
 ) -> Result<Suggestion, SuggestError> {
     let dimensions = codec.columns().len();
     let mut rng = design::generator(seed);
     let index = ask.number.saturating_sub(1);
-    let point = design::first(codec, known, &mut rng, |attempt, rng| {
-        if random {
-            design::uniform(dimensions, rng)
-        } else {
-            // a rejected point is replaced from other scrambles, so as not to take the place of a later one
-            design::sobol(index, dimensions, design::seed(&[ask.seed, u64::from(attempt)]))
+    // a rejected point is replaced from other scrambles, so as not to take the place of a later one
+    let scramble = |attempt: u32| design::seed(&[ask.seed, u64::from(attempt)]);
+    let (point, origin, note) = match settings.design {
+        Design::Sobol => {
+            let draw = |attempt, _: &mut _| design::sobol(index, dimensions, scramble(attempt));
+            let note = format!("point {} of a scrambled Sobol sequence", index + 1);
+            (design::first(codec, known, &mut rng, draw), Origin::Design, note)
         }
-    });
-    let point = point.map_err(|e| shortage(ask, known, e))?;
-    let (origin, note) = if random {
-        (Origin::Random, "a random point".to_owned())
-    } else {
-        (Origin::Design, format!("point {} of a scrambled Sobol sequence", index + 1))
+        Design::Lhs => {
+            let draw = |attempt, _: &mut _| design::latin(index, points, dimensions, scramble(attempt));
+            let note = format!("point {} of a Latin hypercube of {points}", index + 1);
+            (design::first(codec, known, &mut rng, draw), Origin::Design, note)
+        }
+        Design::Random => {
+            let draw = |_, rng: &mut _| design::uniform(dimensions, rng);
+            (design::first(codec, known, &mut rng, draw), Origin::Random, "a random point".to_owned())
+        }
+        Design::Grid => {
+            let grid = settings
+                .levels
+                .map_or_else(|| Grid::filling(codec, points), |levels| Grid::new(codec, levels));
+            let point = grid.next(codec, known, index, ask.seed).map_err(|none| match none {
+                NoneLeft::Contradiction => {
+                    SuggestError::Grid { size: grid.size(), constraints: ask.constraints.join(", ") }
+                }
+                NoneLeft::Exhausted => SuggestError::Exhausted { pending: known.pending.len() },
+            })?;
+            (Ok(point), Origin::Design, format!("of a grid of {} points", grid.size()))
+        }
     };
+    let point = point.map_err(|e| shortage(ask, known, e))?;
     Ok(Suggestion { parameters: codec.decode(&point), origin, note, outlook: None })
 }
 

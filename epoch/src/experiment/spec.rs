@@ -176,7 +176,7 @@ impl Default for Confirm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Algorithm {
-    /// `gp`, `sobol`, `random`; `manual` asks nobody; any other name is asked as `ask.NAME`.
+    /// `gp`, `sobol`, `lhs`, `grid`, `random`; `manual` asks nobody; any other name is asked as `ask.NAME`.
     pub name: String,
     /// Trials of the design before a model proposes; by default it follows from the number of parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

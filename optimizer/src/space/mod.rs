@@ -201,13 +201,21 @@ impl Codec {
     /// What the columns of parameter number `parameter` hold at each of its levels, in ascending order: of a number at most
     /// `most`, evenly spread over its scale, then its special values; of others every choice. One level for a constant.
     pub fn levels(&self, parameter: usize, most: usize) -> Vec<Vec<(usize, f64)>> {
+        self.levels_at(parameter, (0..most).map(|i| (i as f64 + 0.5) / most as f64))
+    }
+
+    /// The same with the smallest and the largest value among them.
+    pub fn levels_to_the_ends(&self, parameter: usize, most: usize) -> Vec<Vec<(usize, f64)>> {
+        self.levels_at(parameter, (0..most).map(|i| i as f64 / most.saturating_sub(1).max(1) as f64))
+    }
+
+    fn levels_at(&self, parameter: usize, places: impl Iterator<Item = f64>) -> Vec<Vec<(usize, f64)>> {
         match &self.axes[parameter] {
             Axis::Constant(_) => vec![Vec::new()],
             Axis::Choice { column, values } => (0..values.len()).map(|i| vec![(*column, i as f64)]).collect(),
             Axis::Number { column, scale, special } => {
                 let nominal = special.as_ref().map(|(nominal, _)| *nominal);
-                let mut numbers: Vec<f64> =
-                    (0..most).map(|i| scale.decode((i as f64 + 0.5) / most as f64)).collect();
+                let mut numbers: Vec<f64> = places.map(|u| scale.decode(u)).collect();
                 numbers.dedup();
                 let special = special.iter().flat_map(|(_, values)| values.iter().cloned());
                 let mut point = vec![0.5; self.columns.len()];
@@ -221,6 +229,11 @@ impl Codec {
                 levels
             }
         }
+    }
+
+    /// How many parameters there are.
+    pub fn parameters(&self) -> usize {
+        self.axes.len()
     }
 
     /// All points that keep the constraints, where there are at most [`ENUMERABLE`] points; `None` where there are more.
