@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autoopt_epoch::bus::amqp::{self, AmqpSettings};
-use autoopt_epoch::bus::topology::{Subscription, TRIAL_KEY, report_key};
+use autoopt_epoch::bus::topology::{Subscription, TRIAL_KEY, log_key, report_key};
 use autoopt_epoch::bus::{Bus, Outgoing};
 use autoopt_epoch::id::MessageId;
 use autoopt_epoch::message::Stage;
@@ -149,6 +149,14 @@ async fn each_user_has_the_rights_its_service_needs_and_no_others() {
     let bus = imported.connect(&imported.worker(Stage::Load)).await;
     let own = report_key(&imported.cluster, Stage::Load);
     bus.publish(noise(&own)).await.unwrap().await.unwrap();
+    // what it may not add to the log is no harm to what it may publish
+    let key = |cluster: &str| log_key(&format!("worker-{}", Stage::Load), Some(cluster));
+    bus.log(&mut vec![noise(&key(&imported.cluster))]).await.unwrap();
+    let mut refused = vec![noise(&key("elsewhere"))];
+    assert!(bus.log(&mut refused).await.is_err(), "a worker logged for another cluster");
+    assert_eq!(refused.len(), 1);
+    bus.log(&mut vec![noise(&key(&imported.cluster))]).await.unwrap();
+    bus.publish(noise(&own)).await.unwrap().await.unwrap();
     bus.close().await;
     let url = std::fs::read_to_string(imported.file(&imported.worker(Stage::Load))).unwrap();
     let settings =
@@ -164,7 +172,7 @@ async fn each_user_has_the_rights_its_service_needs_and_no_others() {
     bus.close().await;
     let waiting =
         rabbitmqctl(&["list_queues", "-p", &format!("deploy-{}", imported.mark), "name", "messages"]);
-    assert!(waiting.contains("autoopt.coordinator\t1"), "{waiting}");
+    assert!(waiting.contains("autoopt.coordinator\t2"), "{waiting}");
 
     // `deploy check` says the same of the workers
     for name in ["coordinator", "optimizer", "person", "operator"] {

@@ -3,6 +3,7 @@
 
 mod batch;
 mod health;
+mod log;
 mod relay;
 mod roster;
 
@@ -256,6 +257,7 @@ impl Engine {
         self.relay.publish(committed.outbox_seqs.into_iter().zip(prepared.batch.outbox));
         for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {
             let event = Event { seq, ..event };
+            log::log(&event);
             self.relay.announce(&event);
             // nobody has to listen
             let _ = self.events.send(event);

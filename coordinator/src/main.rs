@@ -81,11 +81,14 @@ async fn migrate(settings: &Settings) -> Result<(), Exit> {
 
 async fn serve(settings: Settings) -> Result<(), Exit> {
     let token = settings.api.token().map_err(Exit::Usage)?;
-    service::start("autoopt-coordinator", env!("CARGO_PKG_VERSION"), &settings.log)?;
+    let records = service::start("autoopt-coordinator", env!("CARGO_PKG_VERSION"), None, &settings.log)?;
     let listener = api::listen(&settings.api).await?;
     let store = open(&settings.store).await?;
     let bus = settings.bus.connect("autoopt-coordinator").await?;
-    service::run(&bus.clone(), service::GRACE, |stop| Box::pin(work(listener, token, store, bus, stop))).await
+    service::run(&bus.clone(), records, service::GRACE, |stop| {
+        Box::pin(work(listener, token, store, bus, stop))
+    })
+    .await
 }
 
 /// The API and the engine, until either ends.

@@ -5,8 +5,8 @@
 //! show), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go wrong), [`id`] and [`time`].
 //!
 //! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
-//! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), and [`service`]
-//! (configuration, logging, signals, systemd).
+//! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), [`service`]
+//! (configuration, logging, signals, systemd), and [`log`] (what all services log, in one place).
 
 pub mod bus;
 pub mod command;
@@ -14,6 +14,7 @@ pub mod experiment;
 pub mod failure;
 pub mod formula;
 pub mod id;
+pub mod log;
 pub mod measure;
 pub mod message;
 pub mod problem;

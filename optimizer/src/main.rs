@@ -46,9 +46,9 @@ fn main() -> ExitCode {
 
 async fn serve(file: Option<PathBuf>) -> Result<(), Exit> {
     let settings: Settings = config::load(file.as_deref(), &["bus", "log"])?;
-    service::start("autoopt-optimizer", env!("CARGO_PKG_VERSION"), &settings.log)?;
+    let records = service::start("autoopt-optimizer", env!("CARGO_PKG_VERSION"), None, &settings.log)?;
     let bus = settings.bus.connect("autoopt-optimizer").await?;
-    service::run(&bus.clone(), service::GRACE, |stop| autoopt_optimizer::serve(bus, stop)).await
+    service::run(&bus.clone(), records, service::GRACE, |stop| autoopt_optimizer::serve(bus, stop)).await
 }
 
 fn ask_tell() -> ExitCode {

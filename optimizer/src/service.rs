@@ -55,7 +55,7 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         Ok(ask) => ask,
         Err(error) => return reject(&delivery, &error.to_string()).await,
     };
-    let (id, experiment, number) = (ask.ask, ask.experiment_id, ask.number);
+    let (id, name, experiment, number) = (ask.ask, ask.experiment.clone(), ask.experiment_id, ask.number);
     let computed = tokio::task::spawn_blocking(move || suggest(&ask)).await;
     let suggestion = match computed {
         Ok(Ok(suggestion)) => suggestion,
@@ -64,7 +64,7 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         }
         Err(error) => return reject(&delivery, &format!("a defect of the optimizer: {error}")).await,
     };
-    tracing::info!(experiment.id = %experiment, trial.number = number, "{}", suggestion.note);
+    tracing::info!(experiment = name, experiment.id = %experiment, trial.number = number, "{}", suggestion.note);
     let trial = Trial {
         experiment: experiment.to_string(),
         parameters: suggestion.parameters,

@@ -49,7 +49,7 @@ pub(crate) struct Bus {
         hide_env_values = true,
         value_name = "URL"
     )]
-    bus: String,
+    pub(super) bus: String,
 }
 
 impl DeadLetters {
@@ -105,7 +105,7 @@ async fn soon<T>(work: impl Future<Output = Result<T, BusError>>) -> Result<T, F
     }
 }
 
-fn unusable(error: BusError) -> Fault {
+pub(super) fn unusable(error: BusError) -> Fault {
     let kind = if matches!(error, BusError::Down(_)) { Kind::Unreachable } else { Kind::Failed };
     Fault::new(kind, "cannot use the broker")
         .because(error)

@@ -12,6 +12,7 @@ mod export;
 mod init;
 mod knobs;
 mod list;
+mod logs;
 mod preflight;
 mod report;
 mod run;
@@ -95,6 +96,7 @@ enum Command {
     Explain(explain::Explain),
     Report(report::Report),
     Events(events::Events),
+    Logs(logs::Logs),
     Clusters(clusters::Clusters),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -158,6 +160,7 @@ impl Autoopt {
             Command::Export(export) => export.run(&client()?, json).await,
             Command::Report(report) => report.run(&client()?, json).await,
             Command::Events(events) => events.run(&client()?, json).await,
+            Command::Logs(logs) => logs.run(json).await,
             Command::Clusters(clusters) => clusters.run(&client()?, json).await,
             Command::DeadLetters(command) => command.run(json).await,
             Command::Deploy(deploy) => deploy.run(json).await,

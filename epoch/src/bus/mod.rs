@@ -92,6 +92,10 @@ pub trait Transport: Send + Sync + 'static {
     /// Declares the subscription's queue with its bindings and consumes it.
     async fn subscribe(&self, subscription: Subscription) -> Result<Box<dyn Incoming>, BusError>;
 
+    /// Appends records to the log that all services share, and takes away those that are safe. Has no effect on
+    /// anything else that is published.
+    async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError>;
+
     /// Whether the connection is up now.
     fn is_connected(&self) -> bool;
 

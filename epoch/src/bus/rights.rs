@@ -3,7 +3,9 @@
 //! RabbitMQ knows three rights on exchanges and queues (configure, write, read), and for a topic exchange which routing
 //! keys a user may publish with (write) and bind to (read); each is a regular expression on the whole name.
 
-use super::topology::{COORDINATOR_QUEUE, DEAD_LETTERS, EXCHANGE, TRIAL_KEY, epoch_key, event_key};
+use super::topology::{
+    COORDINATOR_QUEUE, DEAD_LETTERS, EXCHANGE, LOG_STREAM, TRIAL_KEY, epoch_key, event_key, log_key,
+};
 use crate::message::{EventKind, Stage};
 
 /// The queues that a connection makes for itself begin with this.
@@ -20,7 +22,7 @@ pub enum Role {
     Worker { stage: Stage, cluster: String },
     /// Publishes trials and hears events: for a person's own programs.
     Person,
-    /// Hears events, reads dead letters and sends them again: for `autoopt dead-letters`.
+    /// Hears events, reads the log, reads dead letters and sends them again: for `autoopt logs` and `autoopt dead-letters`.
     Operator,
 }
 
@@ -97,18 +99,21 @@ impl Role {
             .chain(self.makes_own_queues().then(|| OWN_QUEUES.to_owned()))
             .collect();
         let (exchange, dead) = (regex::escape(EXCHANGE), regex::escape(DEAD_LETTERS));
+        let log = regex::escape(LOG_STREAM);
         let with = |names: &[&String]| one_of(names.iter().copied().chain(&queues));
         let (topic_write, topic_read) = match self {
-            Self::Coordinator => {
-                (r"(epoch|cancel|ask|event)\..*".to_owned(), format!(r"({TRIAL_KEY}|report\..*)"))
-            }
+            Self::Coordinator => (
+                r"((epoch|cancel|ask|event)\..*|log\.coordinator\..*)".to_owned(),
+                format!(r"({TRIAL_KEY}|report\..*)"),
+            ),
             Self::Optimizer { algorithms, .. } => {
                 let algorithms: Vec<String> = algorithms.iter().map(|name| regex::escape(name)).collect();
-                (TRIAL_KEY.to_owned(), format!(r"ask\.({})", algorithms.join("|")))
+                (format!(r"({TRIAL_KEY}|log\.optimizer\..*)"), format!(r"ask\.({})", algorithms.join("|")))
             }
             Self::Worker { stage, cluster } => {
                 let own = regex::escape(&format!("{cluster}.{stage}"));
-                (format!(r"report\.{own}"), format!(r"(epoch|cancel)\.{own}"))
+                let log = format!(r"log\.worker-{stage}\.{}", regex::escape(cluster));
+                (format!(r"(report\.{own}|{log})"), format!(r"(epoch|cancel)\.{own}"))
             }
             Self::Person => (TRIAL_KEY.to_owned(), r"event\..*".to_owned()),
             // a letter goes back with the key it came with
@@ -118,7 +123,11 @@ impl Role {
             configure: one_of(&queues),
             // a service sets aside what it cannot use; a person has nothing to set aside
             write: if matches!(self, Self::Person) { with(&[&exchange]) } else { with(&[&exchange, &dead]) },
-            read: if matches!(self, Self::Operator) { with(&[&exchange, &dead]) } else { with(&[&exchange]) },
+            read: if matches!(self, Self::Operator) {
+                with(&[&exchange, &dead, &log])
+            } else {
+                with(&[&exchange])
+            },
             topic_write: whole(&topic_write),
             topic_read: whole(&topic_read),
         }
@@ -134,18 +143,41 @@ impl Role {
                     epoch_key("any", Stage::Apply),
                     "ask.any".into(),
                     event_key(None, EventKind::TrialRejected),
+                    log_key("coordinator", Some("any")),
                 ],
-                vec![TRIAL_KEY.into(), report("any", Stage::Apply)],
+                vec![TRIAL_KEY.into(), report("any", Stage::Apply), log_key("optimizer", None)],
             ),
-            Self::Optimizer { .. } | Self::Person => (
+            Self::Optimizer { .. } => (
+                vec![TRIAL_KEY.into(), log_key("optimizer", None)],
+                vec![
+                    epoch_key("any", Stage::Apply),
+                    report("any", Stage::Apply),
+                    "ask.any".into(),
+                    log_key("coordinator", None),
+                ],
+            ),
+            Self::Person => (
                 vec![TRIAL_KEY.into()],
-                vec![epoch_key("any", Stage::Apply), report("any", Stage::Apply), "ask.any".into()],
+                vec![
+                    epoch_key("any", Stage::Apply),
+                    report("any", Stage::Apply),
+                    "ask.any".into(),
+                    log_key("person", None),
+                ],
             ),
             Self::Worker { stage, cluster } => {
+                let service = format!("worker-{stage}");
+                let (own, other) = (cluster.as_str(), format!("{cluster}-other"));
                 let mut others = strange();
-                others.push(report(&format!("{cluster}-other"), *stage));
-                others.extend(Stage::ALL.iter().filter(|s| *s != stage).map(|s| report(cluster, *s)));
-                (vec![report(cluster, *stage)], others)
+                others.extend([report(&other, *stage), log_key(&service, Some(&other))]);
+                others.extend(
+                    Stage::ALL
+                        .iter()
+                        .filter(|s| *s != stage)
+                        .flat_map(|s| [report(own, *s), log_key(&format!("worker-{s}"), Some(own))]),
+                );
+                let may = [report(own, *stage), log_key(&service, Some(own))];
+                (may.into(), others)
             }
             Self::Operator => (strange(), Vec::new()),
         }

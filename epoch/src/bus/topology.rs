@@ -9,6 +9,14 @@ pub const EXCHANGE: &str = "autoopt";
 pub const DEAD_LETTERS: &str = "autoopt.dead";
 /// The coordinator's queue.
 pub const COORDINATOR_QUEUE: &str = "autoopt.coordinator";
+/// The stream with what the services log: kept by the broker, and read by any number of readers.
+pub const LOG_STREAM: &str = "autoopt.log";
+/// How much of the log is kept, in bytes: some 200,000 records.
+pub const LOG_BYTES: i64 = 100_000_000;
+/// A part of the log on disk, in bytes; whole parts are forgotten.
+pub const LOG_SEGMENT_BYTES: i64 = 10_000_000;
+/// What the log's stream takes.
+pub const LOG_BINDING: &str = "log.#";
 /// The routing key of trials.
 pub const TRIAL_KEY: &str = "trial";
 /// A message that was delivered this often without a verdict goes to the dead letters.
@@ -41,6 +49,13 @@ pub fn ask_key(algorithm: &str) -> String {
 /// `event.<experiment>.<kind>`
 pub fn event_key(experiment: Option<&str>, kind: EventKind) -> String {
     format!("event.{}.{kind}", experiment.unwrap_or("-"))
+}
+
+/// `log.<service>.<cluster>`, or `log.<service>.-` for what is about no cluster.
+pub fn log_key(service: &str, cluster: Option<&str>) -> String {
+    // a name that is no word would be another key
+    let plain = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    format!("log.{service}.{}", cluster.filter(plain).unwrap_or("-"))
 }
 
 /// A queue, what it takes, and how much of it at once.

@@ -20,9 +20,9 @@
 //!     let file: Option<PathBuf> = None; // `--config`, from clap
 //!     service::main(async move {
 //!         let settings: Settings = service::config::load(file.as_deref(), &["bus", "log", "optimizer"])?;
-//!         service::start("autoopt-optimizer", env!("CARGO_PKG_VERSION"), &settings.log)?;
+//!         let records = service::start("autoopt-optimizer", env!("CARGO_PKG_VERSION"), None, &settings.log)?;
 //!         let bus = settings.bus.connect("autoopt-optimizer").await?;
-//!         service::run(&bus.clone(), service::GRACE, |stop| async move {
+//!         service::run(&bus.clone(), records, service::GRACE, |stop| async move {
 //!             // subscribe, work, and when `stop` fires finish what is under way, then return
 //!             stop.cancelled().await;
 //!             drop(bus);

@@ -10,6 +10,8 @@ use super::config::{ConfigError, ConnectError};
 use super::telemetry::{self, BadFilter, LogSettings};
 use super::{signals, systemd};
 use crate::bus::Bus;
+use crate::log::Origin;
+use crate::log::ship::Records;
 
 /// How long a service may take to finish what is under way, unless its configuration says otherwise.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -95,24 +97,37 @@ pub fn main(body: impl Future<Output = Result<(), Exit>>) -> ExitCode {
     }
 }
 
-/// Starts logging and says who is there.
-pub fn start(name: &str, version: &str, log: &LogSettings) -> Result<(), Exit> {
-    telemetry::init(log)?;
+/// Starts logging and says who is there; a worker names the cluster that it serves, if it is one. What it returns is for
+/// [`run`].
+pub fn start(
+    name: &str,
+    version: &str,
+    cluster: Option<&str>,
+    log: &LogSettings,
+) -> Result<Option<Records>, Exit> {
+    let records = telemetry::init(Origin::new(name, &telemetry::host(), cluster), log)?;
     tracing::info!("{name} {version} starts");
-    Ok(())
+    Ok(records)
 }
 
-/// Runs `work` until it ends, a signal asks it to, or the bus is lost; then closes the bus.
+/// Runs `work` until it ends, a signal asks it to, or the bus is lost; then closes the bus. Meanwhile `records` are shared.
 ///
 /// `work` gets a token that fires when it has to finish what is under way; it has `grace` for that.
-pub async fn run<W, F>(bus: &Bus, grace: Duration, work: W) -> Result<(), Exit>
+pub async fn run<W, F>(bus: &Bus, records: Option<Records>, grace: Duration, work: W) -> Result<(), Exit>
 where
     W: FnOnce(CancellationToken) -> F,
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let stop = signals::stop_token().map_err(|error| Exit::Failed(error.into()))?;
+    let ended = CancellationToken::new();
+    let shared = records.map(|records| tokio::spawn(records.ship(bus.clone(), ended.clone())));
     let result = supervise(bus, grace, stop.clone(), work(stop)).await;
     systemd::stopping();
+    ended.cancel();
+    if let Some(shared) = shared {
+        // it is over within seconds, whatever the broker does
+        let _ = shared.await;
+    }
     bus.close().await;
     result
 }

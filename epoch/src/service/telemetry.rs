@@ -1,9 +1,15 @@
-//! Logging to standard error, for people or as JSON.
+//! Logging: to standard error, for people or as JSON, and to the log that all services share.
 
 use std::io::IsTerminal;
 
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::log::Origin;
+use crate::log::collect::{collect, wanted};
+use crate::log::ship::Records;
 
 /// The section `[log]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,6 +19,8 @@ pub struct LogSettings {
     pub filter: String,
     /// For people, or one JSON object per line.
     pub format: LogFormat,
+    /// Whether the broker keeps what is logged as well, for `autoopt logs`.
+    pub share: bool,
 }
 
 /// The shape of a line.
@@ -29,7 +37,7 @@ pub enum LogFormat {
 impl Default for LogSettings {
     fn default() -> Self {
         // the client library logs each failed attempt to connect as an error; the bus says it more calmly
-        Self { filter: "info,lapin=off".into(), format: LogFormat::Text }
+        Self { filter: "info,lapin=off".into(), format: LogFormat::Text, share: true }
     }
 }
 
@@ -43,8 +51,8 @@ pub struct BadFilter {
     reason: String,
 }
 
-/// Starts logging; a second call has no effect.
-pub fn init(settings: &LogSettings) -> Result<(), BadFilter> {
+/// Starts logging; a second call has no effect. Returns what is to be shared.
+pub(crate) fn init(origin: Origin, settings: &LogSettings) -> Result<Option<Records>, BadFilter> {
     let filter = std::env::var("RUST_LOG")
         .ok()
         .filter(|text| !text.is_empty())
@@ -53,12 +61,20 @@ pub fn init(settings: &LogSettings) -> Result<(), BadFilter> {
         EnvFilter::try_new(&filter).map_err(|error| BadFilter { filter, reason: error.to_string() })?;
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(parsed).with_ansi(colours).with_writer(std::io::stderr);
-    // an error means that logging is set up already, as in tests
-    let _ = match settings.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(())
+    let (shared, records) = settings.share.then(|| collect(origin)).unzip();
+    let shared = shared.map(|layer| layer.with_filter(filter_fn(wanted)));
+    // an error means that logging is set up already, as in tests
+    let _ = tracing_subscriber::registry().with(parsed).with(lines).with(shared).try_init();
+    Ok(records)
+}
+
+/// This host's name.
+pub fn host() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(read.trim()).filter(|name| !name.is_empty()).unwrap_or("host").to_owned()
 }

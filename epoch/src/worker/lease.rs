@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::journal::Attempt;
 use super::runtime::Worker;
@@ -69,11 +70,13 @@ pub(super) async fn hold(
 ) {
     let (note, notes) = watch::channel(String::new());
     let started = Timestamp::now();
-    let mut work = tokio::spawn(work(worker.clone(), order.clone(), running.clone(), earlier, note));
+    let work = work(worker.clone(), order.clone(), running.clone(), earlier, note);
+    let mut work = tokio::spawn(work.in_current_span());
     let mut acknowledged = false;
     let result = match tokio::time::timeout(BLINK, &mut work).await {
         Ok(result) => result,
         Err(_) => {
+            tracing::info!("`{}` is under way", order.action.as_str());
             let accepted = worker.report(&order, ReportState::Accepted);
             let early = tokio::select! {
                 result = &mut work => Some(result),
@@ -92,8 +95,9 @@ pub(super) async fn hold(
         }
     };
     let report = conclude(&worker, &order, &running, started, result);
+    tell(&report, started);
     if let Err(error) = worker.journal.finished(&report) {
-        tracing::error!(%error, epoch = %order.epoch, "the report could not be written down");
+        tracing::error!(%error, "the report could not be written down");
     }
     running.ended.cancel();
     if worker.deliver(&report).await {
@@ -103,6 +107,19 @@ pub(super) async fn hold(
         }
     }
     worker.forget(order.epoch, running.token);
+}
+
+/// Logs how an attempt ended. What takes a blink is told only where it failed: there may be thousands of them.
+fn tell(report: &Report, started: Timestamp) {
+    let took = report.at.since(started);
+    let action = report.action.as_str();
+    match &report.state {
+        ReportState::Failed(failure) => {
+            tracing::warn!(kind = failure.kind.as_str(), "`{action}` failed: {}", failure.reason);
+        }
+        _ if took < BLINK => tracing::debug!("`{action}` is done"),
+        _ => tracing::info!("`{action}` is done after {:.1} s", took.as_secs_f64()),
+    }
 }
 
 /// Sends heartbeats until the work ends.
@@ -121,8 +138,8 @@ async fn beat(
             // one that is late is worth less than the next one
             match tokio::time::timeout(pause, worker.send_once(&report)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, epoch = %order.epoch, "a heartbeat was not sent"),
-                Err(_) => tracing::warn!(epoch = %order.epoch, "a heartbeat was not confirmed in time"),
+                Ok(Err(error)) => tracing::warn!(%error, "a heartbeat was not sent"),
+                Err(_) => tracing::warn!("a heartbeat was not confirmed in time"),
             }
         }
     };
@@ -131,7 +148,7 @@ async fn beat(
     let log = async {
         while told.changed().await.is_ok() {
             let note = told.borrow_and_update().clone();
-            tracing::info!(epoch = %order.epoch, cluster = order.cluster, stage = %order.stage, "{note}");
+            tracing::info!("{note}");
         }
         std::future::pending().await
     };

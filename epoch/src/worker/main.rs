@@ -12,7 +12,7 @@ use super::{Backends, WorkerSettings, run};
 use crate::command::Commands;
 use crate::message::Stage;
 use crate::service::config::{self, BusSettings, PATH_VARIABLE};
-use crate::service::telemetry::LogSettings;
+use crate::service::telemetry::{LogSettings, host};
 use crate::service::{self, Exit};
 use crate::time::Period;
 
@@ -70,18 +70,13 @@ impl Section {
         }
         let state_dir = self.state_dir.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
         Ok(WorkerSettings {
-            name: self.name.unwrap_or_else(host_name),
+            name: self.name.unwrap_or_else(host),
             group: self.group,
             clusters: self.clusters,
             state_dir: state_dir.unwrap_or_else(|| "autoopt-state".into()),
             drain: self.drain.0,
         })
     }
-}
-
-fn host_name() -> String {
-    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Some(read.trim()).filter(|name| !name.is_empty()).unwrap_or("worker").to_owned()
 }
 
 /// The programs that `file`, or the file that the environment names, has for the workers.
@@ -105,9 +100,13 @@ pub fn main(
         all.insert("noop".into(), Arc::new(Noop::from_env()));
         all.extend(backends(&commands(file.as_deref())?));
         let worker = settings.worker.check()?;
-        service::start(&name, version, &settings.log)?;
+        let cluster = match worker.clusters.as_slice() {
+            [one] if one != "*" => Some(one.as_str()),
+            _ => None,
+        };
+        let records = service::start(&name, version, cluster, &settings.log)?;
         let bus = settings.bus.connect(&name).await?;
         let grace = worker.drain + AFTER_DRAIN;
-        service::run(&bus.clone(), grace, |stop| run(stage, worker, all, bus, stop)).await
+        service::run(&bus.clone(), records, grace, |stop| run(stage, worker, all, bus, stop)).await
     })
 }

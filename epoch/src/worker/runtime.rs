@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::journal::{Attempt, Journal};
 use super::lease::{self, Cause, Running};
@@ -127,6 +128,21 @@ pub async fn run(
     Ok(())
 }
 
+/// What everything that is logged during an attempt is about.
+fn about(order: &Epoch) -> tracing::Span {
+    tracing::info_span!(
+        "step",
+        experiment = order.experiment,
+        experiment.id = %order.experiment_id,
+        trial = %order.trial,
+        trial.number = order.number,
+        epoch = %order.epoch,
+        cluster = order.cluster,
+        stage = %order.stage,
+        attempt = order.attempt,
+    )
+}
+
 impl Worker {
     fn take(self: &Arc<Self>, delivery: Delivery) {
         let order = decode::<Epoch>(delivery.kind.as_deref(), &delivery.body).map_err(|e| e.to_string());
@@ -175,7 +191,9 @@ impl Worker {
         let running = Running::new(attempt.token());
         table.insert(order.epoch, running.clone());
         drop(table);
-        self.tasks.spawn(lease::hold(self.clone(), Arc::new(order), verdict, running, earlier));
+        let span = about(&order);
+        let held = lease::hold(self.clone(), Arc::new(order), verdict, running, earlier);
+        self.tasks.spawn(held.instrument(span));
     }
 
     /// Settles a delivery that is not to be run: with the report it led to, or silently if a newer one came since.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use autoopt_epoch::bus::BusError;
 use autoopt_epoch::bus::amqp::probe::Probe;
 use autoopt_epoch::bus::rights::Role;
+use autoopt_epoch::bus::topology::LOG_STREAM;
 use autoopt_epoch::service::config::secret;
 use autoopt_optimizer::settings::Method;
 use serde::Serialize;
@@ -130,7 +131,7 @@ async fn differences(probe: &Probe, role: &Role) -> Result<Vec<String>, BusError
         wrong.push("an exchange or the queue of dead letters is missing".into());
         return Ok(wrong);
     }
-    for queue in role.queues() {
+    for queue in role.queues().into_iter().chain([LOG_STREAM.into()]) {
         if !probe.has_queue(&queue).await? {
             wrong.push(format!("the queue `{queue}` is missing"));
         }

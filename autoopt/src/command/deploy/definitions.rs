@@ -6,7 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use autoopt_epoch::bus::rights::Role;
-use autoopt_epoch::bus::topology::{DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGE, Subscription};
+use autoopt_epoch::bus::topology::{
+    DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGE, LOG_BINDING, LOG_BYTES, LOG_SEGMENT_BYTES, LOG_STREAM,
+    Subscription,
+};
 use autoopt_epoch::message::Stage;
 use autoopt_optimizer::settings::Method;
 use serde_json::{Value, json};
@@ -154,6 +157,13 @@ fn definitions(vhost: &str, users: &BTreeMap<String, (Role, String)>) -> Value {
             bindings.extend(subscription.bindings.iter().map(|key| binding(vhost, EXCHANGE, &name, key)));
         }
     }
+    queues.push(queue(
+        vhost,
+        LOG_STREAM,
+        &json!({"x-queue-type": "stream", "x-max-length-bytes": LOG_BYTES,
+            "x-stream-max-segment-size-bytes": LOG_SEGMENT_BYTES}),
+    ));
+    bindings.push(binding(vhost, EXCHANGE, LOG_STREAM, LOG_BINDING));
     let exchange = |name: &str, kind: &str| {
         json!({"name": name, "vhost": vhost, "type": kind, "durable": true, "auto_delete": false,
             "internal": false, "arguments": {}})

@@ -7,7 +7,10 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 use super::setup;
 use crate::bus::BusError;
-use crate::bus::topology::{DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGE, Subscription};
+use crate::bus::topology::{
+    DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGE, LOG_BINDING, LOG_BYTES, LOG_SEGMENT_BYTES, LOG_STREAM,
+    Subscription,
+};
 
 /// What everybody needs: both exchanges, and the queue of dead letters. What is there is not declared again: a user
 /// that may only use it is enough.
@@ -56,6 +59,40 @@ pub(super) async fn is_there(connection: &Connection) -> Result<bool, BusError> 
         Err(error) if answers(&error, AMQPSoftError::NOTFOUND) => Ok(false),
         Err(error) => Err(setup("looking for what all services need", &error)),
     }
+}
+
+/// How many records the log has; `None` where there is no log.
+pub(super) async fn log_size(connection: &Connection) -> Result<Option<u32>, BusError> {
+    let channel = open(connection).await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(LOG_STREAM.into(), options, FieldTable::default()).await {
+        Ok(queue) => {
+            close(&channel).await;
+            Ok(Some(queue.message_count()))
+        }
+        Err(error) if answers(&error, AMQPSoftError::NOTFOUND) => Ok(None),
+        Err(error) => Err(setup("looking for the log", &error)),
+    }
+}
+
+/// The log's stream, unless it is there.
+pub(super) async fn log(connection: &Connection) -> Result<(), BusError> {
+    if log_size(connection).await?.is_some() {
+        return Ok(());
+    }
+    let channel = open(connection).await?;
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(LOG_BYTES));
+    arguments.insert("x-stream-max-segment-size-bytes".into(), AMQPValue::LongLongInt(LOG_SEGMENT_BYTES));
+    channel
+        .queue_declare(LOG_STREAM.into(), options, arguments)
+        .await
+        .map_err(|error| missing(&format!("declaring the log `{LOG_STREAM}`"), &error))?;
+    bind(&channel, LOG_STREAM, EXCHANGE, LOG_BINDING).await?;
+    close(&channel).await;
+    Ok(())
 }
 
 async fn exchange(

@@ -9,6 +9,7 @@ mod acks;
 pub mod dead_letters;
 mod declare;
 mod incoming;
+pub mod log;
 pub mod probe;
 mod properties;
 mod publisher;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use super::topology::Subscription;
 use super::{Bus, BusError, Confirm, Incoming, Outgoing, Transport};
+use log::Log;
 use publisher::Publisher;
 
 /// How to reach the broker, and how long to put up with its absence.
@@ -76,6 +78,7 @@ impl Link {
 struct AmqpBus {
     link: Arc<Link>,
     publisher: Publisher,
+    log: Log,
     lost_after: Duration,
 }
 
@@ -84,7 +87,7 @@ struct AmqpBus {
 pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
     let uri = parse(&settings.url)?;
     let place = place(&uri);
-    let opening = open(uri, &settings.connection_name);
+    let opening = open(uri.clone(), &settings.connection_name);
     let connection = {
         let mut opening = std::pin::pin!(opening);
         loop {
@@ -97,31 +100,42 @@ pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
     tracing::info!("connected to the broker at {place}");
     let link = Arc::new(Link { connection, closed: CancellationToken::new(), tasks: TaskTracker::new() });
     let publisher = Publisher::open(link.clone(), settings.confirm_timeout).await?;
-    Ok(Arc::new(AmqpBus { link, publisher, lost_after: settings.lost_after }))
+    let log = Log::new(uri, &settings.connection_name, link.closed.clone());
+    Ok(Arc::new(AmqpBus { link, publisher, log, lost_after: settings.lost_after }))
 }
 
 /// One connection, with recovery that never gives up; waits for the broker.
-async fn open(mut uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
+async fn open(uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
+    let recovering = ConnectionProperties::default().enable_auto_recover().configure_backoff(|backoff| {
+        backoff
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(3))
+            .with_jitter()
+            .without_max_times()
+    });
+    open_with(uri, name, recovering).await
+}
+
+/// One connection, which is over when it breaks; waits for the broker.
+async fn open_once(uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
+    open_with(uri, name, ConnectionProperties::default()).await
+}
+
+async fn open_with(
+    mut uri: AMQPUri,
+    name: &str,
+    properties: ConnectionProperties,
+) -> Result<Connection, BusError> {
     // another provider in the dependency tree would make the choice ambiguous; an earlier choice stands
     let _ = rustls::crypto::ring::default_provider().install_default();
     uri.query.heartbeat.get_or_insert(10);
     let place = place(&uri);
     // an IPv6 address stands in brackets
     let (host, port) = (uri.authority.host.trim_matches(['[', ']']).to_owned(), uri.authority.port);
-    let properties = ConnectionProperties::default()
-        .with_connection_name(name.into())
-        .enable_auto_recover()
-        .configure_backoff(|backoff| {
-            backoff
-                .with_min_delay(Duration::from_millis(200))
-                .with_max_delay(Duration::from_secs(3))
-                .with_jitter()
-                .without_max_times()
-        });
     let builder = ConnectionBuilder::new()
         .map_err(|error| setup("starting the AMQP client", &error))?
         .with_uri(uri)
-        .with_properties(properties);
+        .with_properties(properties.with_connection_name(name.into()));
     loop {
         // a connection that the client library has begun cannot be given up without noise; so it begins one only
         // when somebody listens
@@ -174,6 +188,10 @@ impl Transport for AmqpBus {
         Ok(Box::new(consumer))
     }
 
+    async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError> {
+        self.log.append(records).await
+    }
+
     fn is_connected(&self) -> bool {
         self.link.is_up()
     }
@@ -200,6 +218,7 @@ impl Transport for AmqpBus {
         self.link.closed.cancel();
         self.link.tasks.close();
         let patience = Duration::from_secs(5);
+        self.log.close().await;
         // acknowledgements already given go out first
         let _ = tokio::time::timeout(patience, self.link.tasks.wait()).await;
         // while it reconnects there is nobody to say goodbye to
