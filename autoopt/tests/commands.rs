@@ -173,6 +173,21 @@ fn what_a_coordinator_says_cannot_drive_the_terminal() {
 }
 
 #[test]
+fn each_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = autoopt(&["man", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for (page, says) in
+        [("autoopt.1", "submit"), ("autoopt-logs.1", "level"), ("autoopt-trial-show.1", "trial")]
+    {
+        let text = std::fs::read_to_string(folder.path().join(page)).expect(page);
+        assert!(text.contains(says), "{page}: {text}");
+    }
+    let output = autoopt(&["man", "/dev/null/nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let output = autoopt(&["completions", shell]);

@@ -13,6 +13,7 @@ mod init;
 mod knobs;
 mod list;
 mod logs;
+mod man;
 mod preflight;
 mod report;
 mod run;
@@ -104,6 +105,7 @@ enum Command {
     Deploy(deploy::Deploy),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// What `autoopt` alone says.
@@ -166,6 +168,7 @@ impl Autoopt {
             Command::Deploy(deploy) => deploy.run(json).await,
             Command::Doctor(doctor) => doctor.run(&self.server, json).await,
             Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
         }
     }
 }
