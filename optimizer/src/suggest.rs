@@ -87,7 +87,7 @@ fn modelled(
     known: &Known,
     seed: u64,
 ) -> Result<Suggestion, SuggestError> {
-    let initial = settings.initial.unwrap_or_else(|| (codec.columns().len() as u32 + 1).clamp(4, 10));
+    let initial = settings.initial.unwrap_or_else(|| (codec.columns().len() as u32 / 2 + 1).clamp(5, 10));
     if known.seen.len() + known.pending.len() < initial as usize {
         return space_filling(ask, settings, codec, known, seed, initial);
     }
