@@ -8,3 +8,4 @@ pub mod engine;
 pub mod machine;
 pub mod metrics;
 pub mod store;
+pub mod upkeep;

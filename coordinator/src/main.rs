@@ -9,6 +9,7 @@ use anyhow::Context;
 use autoopt_coordinator::api::{self, Api};
 use autoopt_coordinator::engine::Engine;
 use autoopt_coordinator::store::{Store, StoreSettings};
+use autoopt_coordinator::upkeep;
 use autoopt_epoch::bus::Bus;
 use autoopt_epoch::service::{self, Exit, config};
 use clap::{Parser, Subcommand};
@@ -85,8 +86,9 @@ async fn serve(settings: Settings) -> Result<(), Exit> {
     let listener = api::listen(&settings.api).await?;
     let store = open(&settings.store).await?;
     let bus = settings.bus.connect("autoopt-coordinator").await?;
+    let raw_days = settings.store.raw_days;
     service::run(&bus.clone(), records, service::GRACE, |stop| {
-        Box::pin(work(listener, token, store, bus, stop))
+        Box::pin(work(listener, token, store, raw_days, bus, stop))
     })
     .await
 }
@@ -96,6 +98,7 @@ async fn work(
     listener: TcpListener,
     token: Option<String>,
     store: Store,
+    raw_days: Option<u32>,
     bus: Bus,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -110,6 +113,7 @@ async fn work(
         tokio::select! {
             result = engine.run(stop.clone()) => result,
             () = claim.lost() => anyhow::bail!("another coordinator has taken the store over"),
+            never = upkeep::run(&store, raw_days) => match never {},
         }
     };
     tokio::try_join!(api::serve(api.clone(), listener), async {

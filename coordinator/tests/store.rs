@@ -43,6 +43,7 @@ on_both! {
     the_outbox_keeps_its_order_until_sent,
     a_message_is_seen_until_pruned,
     artifacts_are_those_of_the_last_success,
+    raw_output_of_what_ended_long_ago_is_deleted_and_nothing_else,
     events_are_numbered_in_their_order_and_never_twice,
     trials_come_page_by_page,
     a_batch_of_thousands_is_kept_whole,
@@ -175,6 +176,32 @@ async fn a_message_is_seen_until_pruned(url: String) {
     assert_eq!(store.seen(&[old, new, never]).await.unwrap(), [old, new].into());
     assert_eq!(store.prune_inbox(at(2)).await.unwrap(), 1);
     assert_eq!(store.seen(&[old, new, never]).await.unwrap(), [new].into());
+}
+
+async fn raw_output_of_what_ended_long_ago_is_deleted_and_nothing_else(url: String) {
+    let store = Store::open(&url).await.unwrap();
+    let mut epochs = Vec::new();
+    for (name, ended) in [("old", Some(at(10))), ("new", Some(at(20))), ("open", None)] {
+        let mut e = experiment(name);
+        if ended.is_some() {
+            (e.phase, e.ended) = (Phase::Ended, ended);
+        }
+        let t = trial(&e, 1);
+        let run = epoch(&t);
+        let attempt = attempt(&run, 2, 1, Ending::Done, b"raw");
+        epochs.push(run.id);
+        let records =
+            vec![Record::Experiment(e), Record::Trial(t), Record::Epoch(run), Record::Attempt(attempt)];
+        store.commit(&Batch { at: at(1), records, ..Batch::default() }).await.unwrap();
+    }
+    // standard output and standard error
+    assert_eq!(store.prune_raw(at(20)).await.unwrap(), 2);
+    assert_eq!(store.prune_raw(at(20)).await.unwrap(), 0);
+    let mut left = Vec::new();
+    for epoch in epochs {
+        left.push(store.artifacts(epoch, Stage::Bench).await.unwrap().len());
+    }
+    assert_eq!(left, [0, 2, 2]);
 }
 
 async fn artifacts_are_those_of_the_last_success(url: String) {

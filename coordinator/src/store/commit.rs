@@ -155,12 +155,6 @@ impl Store {
         tx.commit().await?;
         Ok(Committed { event_seqs, outbox_seqs })
     }
-
-    /// Forgets messages that were taken in before `before`; one of them that came again now would be taken in again.
-    pub async fn prune_inbox(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let old = inbox::Column::At.lt(before.as_millis());
-        Ok(inbox::Entity::delete_many().filter(old).exec(&self.db).await?.rows_affected)
-    }
 }
 
 fn chunk<E: EntityTrait>() -> usize {

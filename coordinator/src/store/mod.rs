@@ -11,6 +11,7 @@ mod entity;
 mod load;
 mod migration;
 mod overview;
+mod prune;
 mod query;
 mod rows;
 mod session;

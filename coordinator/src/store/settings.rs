@@ -13,6 +13,8 @@ pub struct StoreSettings {
     url: Option<String>,
     /// A file that holds the URL; wins over `url`, and keeps the password out of the configuration.
     pub url_file: Option<PathBuf>,
+    /// Raw output is deleted so many days after its experiment has ended; never, where this says nothing.
+    pub raw_days: Option<u32>,
 }
 
 impl StoreSettings {
@@ -27,6 +29,7 @@ impl std::fmt::Debug for StoreSettings {
         f.debug_struct("StoreSettings")
             .field("url", &self.url.as_deref().map(redacted))
             .field("url_file", &self.url_file)
+            .field("raw_days", &self.raw_days)
             .finish()
     }
 }
