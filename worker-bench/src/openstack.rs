@@ -1,12 +1,13 @@
 //! The bench stage on an OpenStack cloud: creates the application's servers and waits until each has printed its result.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autoopt_cloud::Clouds;
 use autoopt_cloud::workload::{Owner, Plan, Way, still_there};
 use autoopt_epoch::command::OpenStack;
 use autoopt_epoch::failure::{Failure, FailureKind};
-use autoopt_epoch::message::{Action, Done, Epoch};
+use autoopt_epoch::message::{Action, Done, Epoch, Stage};
 use autoopt_epoch::time::Timestamp;
 use autoopt_epoch::worker::{Backend, Context};
 use serde_json::json;
@@ -56,7 +57,10 @@ impl Servers {
     async fn undo(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         context.note.send_replace("deleting the servers".into());
         let cloud = self.clouds.get(&order.cluster).await?;
-        let deleted = self.way.remove(&cloud, &Owner::of(order)).await?;
+        let removed = self.way.remove(&cloud, &Owner::of(order)).await?;
+        // the collect stage may have deleted them, and failed before it had looked for what nova forgot
+        let deleted: BTreeSet<String> = removed.into_iter().chain(told(order)).collect();
+        let deleted: Vec<String> = deleted.into_iter().collect();
         let mut leaks = still_there(&cloud, &order.leaks).await?;
         if let Some(before) = before::known(order, context) {
             leaks.extend(before.leaks(&cloud, &deleted).await?);
@@ -73,6 +77,12 @@ impl Servers {
         })?;
         self.inbox.get_or_try_init(|| Inbox::open(config, &context.state_dir)).await
     }
+}
+
+/// The ids of the epoch's servers, as this stage's outputs have them.
+fn told(order: &Epoch) -> impl Iterator<Item = String> {
+    let servers = order.outputs.get(&Stage::Bench).and_then(|bench| bench.get("servers")?.as_array());
+    servers.into_iter().flatten().filter_map(|server| server["id"].as_str().map(str::to_owned))
 }
 
 #[async_trait::async_trait]

@@ -67,6 +67,18 @@ async fn what_nova_forgets_is_removed_and_what_is_left_is_told() {
     assert_eq!(rig.epoch(23, |_| {}).await.expect("another attempt").leaks, []);
     assert_eq!(left(), (0, 0, 0));
 
+    // nor of one that the collect stage had deleted before it failed
+    rig.simulator.set_fault(Fault::LeakedPort, Trigger { next: 1, share: 0.0 });
+    let deleted = |rig: &Rig| {
+        rig.simulator.with(|cloud| {
+            for id in cloud.servers.keys().copied().collect::<Vec<_>>() {
+                assert!(cloud.delete_server(id, "req-test"), "a server");
+            }
+        });
+    };
+    rig.epoch(24, deleted).await.expect_err("there is no console");
+    assert_eq!(left(), (0, 0, 0));
+
     let stranger = |rig: &Rig| {
         rig.simulator.with(|cloud| {
             let network = cloud.networks[0].id;

@@ -97,6 +97,7 @@ impl Rig {
         if collected.is_err() {
             let mut undo = order(number, Stage::Bench, "servers", json!({}));
             undo.action = Action::Undo;
+            undo.outputs = collect.outputs;
             self.perform(&undo).await?;
         }
         collected
