@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::Cloud;
@@ -135,23 +136,22 @@ impl Cloud {
 
     /// The project's servers whose names begin with `prefix`.
     pub async fn servers(&self, prefix: &str) -> Result<Vec<Server>, Error> {
-        // nova takes a regular expression; names of ours have nothing in them that would be special
-        let pattern = format!("^{prefix}");
-        let found: Vec<Server> =
-            self.list(Service::Compute, &["servers", "detail"], "servers", &[("name", &pattern)]).await?;
+        let found: Vec<Server> = self.named(&["servers", "detail"], prefix).await?;
         Ok(found.into_iter().filter(|server| server.name.starts_with(prefix)).collect())
     }
 
     /// The ids of the project's servers whose names begin with `prefix`: far cheaper for nova than the servers themselves.
     pub async fn server_ids(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let found: Vec<Named> = self.named(&["servers"], prefix).await?;
+        let ours = found.into_iter().filter(|server| server.name.starts_with(prefix));
+        Ok(ours.map(|server| server.id).collect())
+    }
+
+    /// Servers by the beginning of their names, as far as nova sees to it.
+    async fn named<T: DeserializeOwned>(&self, path: &[&str], prefix: &str) -> Result<Vec<T>, Error> {
+        // nova takes a regular expression; names of ours have nothing in them that would be special
         let pattern = format!("^{prefix}");
-        let found: Vec<Named> =
-            self.list(Service::Compute, &["servers"], "servers", &[("name", &pattern)]).await?;
-        Ok(found
-            .into_iter()
-            .filter(|server| server.name.starts_with(prefix))
-            .map(|server| server.id)
-            .collect())
+        self.list(Service::Compute, path, "servers", &[("name", &pattern)]).await
     }
 
     /// Asks nova to delete a server. One that is gone is fine.

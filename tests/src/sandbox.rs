@@ -15,8 +15,10 @@ use crate::broker::free_port;
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Gives a process another clock; Debian's package faketime has it.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/// Gives a process another clock; where Debian's package faketime has it.
+fn faketime() -> String {
+    format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH)
+}
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,9 +129,10 @@ impl Sandbox {
 
     /// Gives a service that is started from now on a clock that is wrong by `offset` (`+10m`).
     pub fn set_clock(&mut self, service: Service, offset: &'static str) -> Result<()> {
+        let library = faketime();
         ensure!(
-            Path::new(FAKETIME).exists(),
-            "there is no {FAKETIME}; `apt-get install faketime` brings it (`deploy/setup test` does)"
+            Path::new(&library).exists(),
+            "there is no {library}; `apt-get install faketime` brings it (`deploy/setup test` does)"
         );
         self.clocks.insert(service, offset);
         Ok(())
@@ -146,7 +149,7 @@ impl Sandbox {
         if let Some(offset) = self.clocks.get(&service) {
             // only the time of day: waits go on as they are
             command
-                .env("LD_PRELOAD", FAKETIME)
+                .env("LD_PRELOAD", faketime())
                 .env("FAKETIME", offset)
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }

@@ -1,6 +1,5 @@
 //! The bench stage on an OpenStack cloud: creates the application's servers and waits until each has printed its result.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autoopt_cloud::Clouds;
@@ -59,11 +58,10 @@ impl Servers {
         let cloud = self.clouds.get(&order.cluster).await?;
         let removed = self.way.remove(&cloud, &Owner::of(order)).await?;
         // the collect stage may have deleted them, and failed before it had looked for what nova forgot
-        let deleted: BTreeSet<String> = removed.into_iter().chain(told(order)).collect();
-        let deleted: Vec<String> = deleted.into_iter().collect();
+        let deleted = removed.into_iter().chain(told(order));
         let mut leaks = still_there(&cloud, &order.leaks).await?;
         if let Some(before) = before::known(order, context) {
-            leaks.extend(before.leaks(&cloud, &deleted).await?);
+            leaks.extend(before.leaks(&cloud, deleted).await?);
         }
         Ok(Done { leaks, ..Done::default() })
     }

@@ -1,7 +1,6 @@
 //! The collect stage on an OpenStack cloud: reads each server's result from its console, then deletes the application and
 //! looks for what it left behind.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use autoopt_cloud::workload::{Inventory, Owner, Way};
@@ -81,8 +80,7 @@ impl Console {
             .map_err(|_| from_bench("outputs.before"))?;
         // this worker may have deleted them and died
         let known = benched(bench)?.into_iter().map(|server| server.id);
-        let deleted: BTreeSet<String> = deleted.into_iter().chain(known).collect();
-        let leaks = before.leaks(&cloud, &deleted.into_iter().collect::<Vec<_>>()).await?;
+        let leaks = before.leaks(&cloud, deleted.into_iter().chain(known)).await?;
         Ok(Done { measurement: Some(measurement), artifacts, leaks, ..Done::default() })
     }
 }

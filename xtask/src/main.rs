@@ -1,16 +1,12 @@
 //! `cargo xtask …`: what CI runs, as a whole and part by part.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 mod dashboard;
 mod lab;
 mod task;
 
-use task::{TASKS, Task, Verdict};
-
-/// CI has 40 minutes, and the lab, the last of its tasks, needs some 15 of them.
-const LAB_BEGINS_WITHIN: Duration = Duration::from_secs(20 * 60);
+use task::{TASKS, Verdict};
 
 #[expect(clippy::print_stderr, reason = "a program's own messages")]
 fn main() -> ExitCode {
@@ -28,10 +24,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let began = Instant::now();
     for task in wanted {
         eprintln!("xtask: {}: {}", task.name, task.about);
-        match run(task, began) {
+        match (task.run)() {
             Ok(Verdict::Passed) => eprintln!("xtask: {}: ok", task.name),
             Ok(Verdict::Skipped(why)) => eprintln!("xtask: {}: skipped, {why}", task.name),
             Err(error) => {
@@ -41,11 +36,4 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-fn run(task: &Task, began: Instant) -> anyhow::Result<Verdict> {
-    if task.name == "lab" && began.elapsed() > LAB_BEGINS_WITHIN {
-        return Ok(Verdict::Skipped("this run has taken too long for it already; `cargo xtask lab` runs it"));
-    }
-    (task.run)()
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::leaks::forgotten;
-use super::remove::until_gone;
+use super::remove::delete;
 use super::spec::{Owner, ServerSpec, Workload};
 use super::user_data;
 use crate::wait::FIRST;
@@ -82,7 +82,7 @@ pub(super) async fn deploy(
             Some(old) if good(&old) => (built(cloud, workload, &name, old).await?, true),
             other => {
                 if let Some(bad) = other {
-                    delete(cloud, &[bad.id]).await?;
+                    delete_with_traces(cloud, &[bad.id]).await?;
                 }
                 if let Some(text) = &new.user_data {
                     let broken =
@@ -103,14 +103,13 @@ pub(super) async fn deploy(
     }
     // what an earlier form of the workload had and this one has not
     let strangers: Vec<String> = found.into_values().map(|server| server.id).collect();
-    delete(cloud, &strangers).await?;
+    delete_with_traces(cloud, &strangers).await?;
     Ok(deployed)
 }
 
 /// Deletes servers with what nova may forget of them: once their workload is removed, nobody knows that they were its own.
-async fn delete(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
-    cloud.together(ids.iter().map(|id| cloud.delete_server(id)).collect()).await?;
-    until_gone(cloud, ids).await?;
+async fn delete_with_traces(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
+    delete(cloud, ids).await?;
     forgotten(cloud, ids).await
 }
 

@@ -37,18 +37,23 @@ impl Inventory {
 
     /// What there is now that was not there before, and what placement still counts for `deleted` servers.
     /// What nova forgot of the deleted servers is removed.
-    pub async fn leaks(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
+    pub async fn leaks(
+        &self,
+        cloud: &Cloud,
+        deleted: impl IntoIterator<Item = String>,
+    ) -> Result<Vec<Leak>, Failure> {
+        let deleted: Vec<String> = deleted.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let deadline = cloud.now() + SETTLED_WITHIN;
         let pace = cloud.pace(FIRST, POLL);
         loop {
-            let leaks = self.look(cloud, deleted).await?;
+            let leaks = self.look(cloud, &deleted).await?;
             if leaks.is_empty() {
                 return Ok(leaks);
             }
             if cloud.now() > deadline {
                 tracing::warn!(?leaks, "removing what was left of deleted servers");
-                forgotten(cloud, deleted).await?;
-                return self.look(cloud, deleted).await;
+                forgotten(cloud, &deleted).await?;
+                return self.look(cloud, &deleted).await;
             }
             cloud.look_again(&pace).await;
         }

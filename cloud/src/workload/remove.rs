@@ -17,14 +17,18 @@ const GONE_WITHIN: Duration = Duration::from_secs(180);
 pub(super) async fn remove(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
     let (ids, groups) =
         cloud.both(cloud.server_ids(&owner.prefix), cloud.server_groups(&owner.prefix)).await?;
-    cloud.together(ids.iter().map(|id| cloud.delete_server(id)).collect()).await?;
-    until_gone(cloud, &ids).await?;
+    delete(cloud, &ids).await?;
     cloud.together(groups.iter().map(|group| cloud.delete_server_group(&group.id)).collect()).await?;
     Ok(ids)
 }
 
-/// Waits until nova knows none of these servers.
-pub(super) async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
+/// Deletes servers, and waits until they are gone.
+pub(super) async fn delete(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
+    cloud.together(ids.iter().map(|id| cloud.delete_server(id)).collect()).await?;
+    until_gone(cloud, ids).await
+}
+
+async fn until_gone(cloud: &Cloud, ids: &[String]) -> Result<(), Failure> {
     let deadline = cloud.now() + GONE_WITHIN;
     let pace = cloud.pace(FIRST, POLL);
     let mut left = ids.to_vec();

@@ -14,10 +14,8 @@ import sys
 import time
 from datetime import datetime
 
-LOGIN = {"auth": {
-    "identity": {"methods": ["password"], "password": {
-        "user": {"name": "admin", "password": "lab", "domain": {"name": "Default"}}}},
-    "scope": {"project": {"name": "admin", "domain": {"name": "Default"}}}}}
+from login import LOGIN
+
 FLAVOR, IMAGE = "U04-RAM04-DISK-36", "bionic-server-cloudimg-amd64-cloud-pipeline"
 BENCHMARKS = ["rabbitmq", "mysql", "fileio", "cpu", "iperf_s", "iperf_c"]
 # between two looks at a server: short beside a build, and no load on nova's API

@@ -9,11 +9,9 @@ import pathlib
 import sys
 import urllib.request
 
+from login import LOGIN
+
 lab = pathlib.Path(sys.argv[1])
-LOGIN = {"auth": {
-    "identity": {"methods": ["password"], "password": {
-        "user": {"name": "admin", "password": "lab", "domain": {"name": "Default"}}}},
-    "scope": {"project": {"name": "admin", "domain": {"name": "Default"}}}}}
 
 
 def call(url, body=None, **headers):

@@ -146,9 +146,14 @@ async fn beat(
     // for whoever follows the log: servers as they come up, a stack's events
     let mut told = notes.clone();
     let log = async {
+        let mut last = String::new();
         while told.changed().await.is_ok() {
             let note = told.borrow_and_update().clone();
-            tracing::info!("{note}");
+            // a backend that waits says the same at each look
+            if note != last {
+                tracing::info!("{note}");
+                last = note;
+            }
         }
         std::future::pending().await
     };

@@ -225,15 +225,14 @@ fn offset(delivery: &lapin::message::Delivery) -> i64 {
     }
 }
 
+/// Why there is nothing to read.
+const ABSENT: &str = "it is not there; a service makes it at its start, or import the definitions that `autoopt deploy \
+                      definitions` makes";
+
 async fn consume(channel: &Channel, start: AMQPValue) -> Result<lapin::Consumer, BusError> {
-    let failed = |error| {
-        match declare::answers(&error, AMQPSoftError::NOTFOUND) {
-        true => BusError::Setup {
-            action: "reading the log".into(),
-            reason: "it is not there; a service makes it at its start, or import the definitions that `autoopt deploy definitions` makes".into(),
-        },
+    let failed = |error| match declare::answers(&error, AMQPSoftError::NOTFOUND) {
+        true => BusError::Setup { action: "reading the log".into(), reason: ABSENT.into() },
         false => setup("reading the log", &error),
-    }
     };
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await.map_err(failed)?;
     let mut arguments = FieldTable::default();
