@@ -56,9 +56,13 @@ impl Servers {
     async fn undo(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         context.note.send_replace("deleting the servers".into());
         let cloud = self.clouds.get(&order.cluster).await?;
-        let removed = self.way.remove(&cloud, &Owner::of(order)).await?;
-        // the collect stage may have deleted them, and failed before it had looked for what nova forgot
-        let deleted = removed.into_iter().chain(told(order));
+        let owner = Owner::of(order);
+        // the collect stage may have deleted them, and failed before it had looked for what nova forgot; as may this one
+        let mut deleted: Vec<String> = told(order).collect();
+        if deleted.is_empty() {
+            deleted = before::doomed(order, context, self.way.server_ids(&cloud, &owner).await?)?;
+        }
+        self.way.remove(&cloud, &owner).await?;
         let mut leaks = still_there(&cloud, &order.leaks).await?;
         if let Some(before) = before::known(order, context) {
             leaks.extend(before.leaks(&cloud, deleted).await?);

@@ -172,15 +172,26 @@ fn told_of(event: &StackEvent) -> String {
     format!("{} {}{why}", event.resource_name, event.resource_status)
 }
 
+/// The ids of the servers of the owner's stacks.
+pub(super) async fn stack_servers(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+    let mut servers = Vec::new();
+    for stack in cloud.stacks(&owner.prefix).await? {
+        servers.extend(servers_of(cloud, &stack).await?);
+    }
+    Ok(servers)
+}
+
+async fn servers_of(cloud: &Cloud, stack: &Stack) -> Result<impl Iterator<Item = String>, Failure> {
+    let resources = cloud.stack_resources(stack).await?.into_iter();
+    Ok(resources.filter(|r| r.kind == "OS::Nova::Server").filter_map(|r| r.physical_id))
+}
+
 /// Deletes the owner's stacks and waits until they are gone; one whose deletion failed is deleted once more. Returns the ids
 /// of their servers.
 pub(super) async fn remove_stacks(cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
     let mut servers = Vec::new();
     for stack in cloud.stacks(&owner.prefix).await? {
-        let resources = cloud.stack_resources(&stack).await?;
-        servers.extend(
-            resources.into_iter().filter(|r| r.kind == "OS::Nova::Server").filter_map(|r| r.physical_id),
-        );
+        servers.extend(servers_of(cloud, &stack).await?);
         cloud.delete_stack(&stack).await?;
         gone(cloud, &stack).await?;
     }

@@ -10,7 +10,7 @@ use autoopt_epoch::worker::Context;
 use super::deploy::{Deployed, deploy, look_up};
 use super::remove::remove;
 use super::spec::{Owner, Workload};
-use super::stack::{HeatWorkload, deploy_stack, remove_stacks};
+use super::stack::{HeatWorkload, deploy_stack, remove_stacks, stack_servers};
 use crate::template::Gathered;
 use crate::{Cloud, FlavorSize};
 
@@ -31,6 +31,14 @@ impl Way {
             Self::Heat => {
                 HeatWorkload::of(order, files).map(|(workload, gathered)| Plan::Heat(workload, gathered))
             }
+        }
+    }
+
+    /// The ids of the owner's servers.
+    pub async fn server_ids(self, cloud: &Cloud, owner: &Owner) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::Servers => Ok(cloud.server_ids(&owner.prefix).await?),
+            Self::Heat => stack_servers(cloud, owner).await,
         }
     }
 

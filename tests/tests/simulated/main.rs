@@ -5,6 +5,7 @@ mod rig;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use autoopt_epoch::failure::FailureKind;
 use autoopt_epoch::message::{Action, LeakKind, Stage};
@@ -95,6 +96,28 @@ async fn what_nova_forgets_is_removed_and_what_is_left_is_told() {
     assert_eq!(rig.perform(&look).await.expect("an answer").leaks, done.leaks);
     rig.simulator.with(|cloud| cloud.ports.clear());
     assert_eq!(rig.perform(&look).await.expect("an answer").leaks, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_an_undo_deleted_before_it_failed_are_not_forgotten() {
+    let rig = Rig::new().await;
+    let servers = json!({
+        "flavor": "app", "image": "debian-12", "network": "external", "zone": "machineLearning",
+        "servers": [{"name": "a"}, {"name": "b"}],
+    });
+    let bench = order(30, Stage::Bench, "servers", servers);
+    // they print no result
+    tokio::time::timeout(Duration::from_secs(3), rig.perform(&bench)).await.expect_err("it waits");
+    rig.simulator.set_fault(Fault::FailedDelete, Trigger { next: 1, share: 0.0 });
+    rig.simulator.set_fault(Fault::LeakedPort, Trigger { next: 1, share: 0.0 });
+    let mut undo = order(30, Stage::Bench, "servers", json!({}));
+    undo.action = Action::Undo;
+    let failure = rig.perform(&undo).await.expect_err("one server is still there");
+    assert_eq!(failure.kind, FailureKind::Broken, "{failure}");
+    let left = || rig.simulator.with(|cloud| (cloud.servers.len(), cloud.ports.len()));
+    assert_eq!(left(), (1, 2), "one server, and the port of the other");
+    assert_eq!(rig.perform(&undo).await.expect("it can be deleted now").leaks, []);
+    assert_eq!(left(), (0, 0));
 }
 
 /// Runs the user data of the cloud's first server, as cloud-init would; its console goes to `console`.
