@@ -34,7 +34,7 @@ pub use groups::ServerGroup;
 pub use hosts::{ComputeService, Hypervisor, HypervisorService, Limits};
 pub use place::Place;
 pub use placement::{Inventory, Provider, Resources};
-pub use ports::{Port, Volume};
+pub use ports::{Attachment, Port, Volume};
 pub use servers::{Address, Fault, MAX_USER_DATA, NewServer, Server};
 pub use session::Cloud;
 pub use stacks::{NewStack, Stack, StackEvent, StackResource};

@@ -23,14 +23,27 @@ pub struct Port {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Volume {
     pub id: String,
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
 }
 
-const FIELDS: [(&str, &str); 3] = [("fields", "id"), ("fields", "device_id"), ("fields", "device_owner")];
+/// A server that has a volume.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Attachment {
+    pub server_id: String,
+}
 
 impl Cloud {
-    /// The ports of servers that this login may see.
+    /// The ports of the project's servers. An administrator would otherwise get those of all projects.
     pub async fn server_ports(&self) -> Result<Vec<Port>, Error> {
-        let all: Vec<Port> = self.list(Service::Network, &["ports"], "ports", &FIELDS).await?;
+        let project = self.project().await?;
+        let query = [
+            ("project_id", project.as_str()),
+            ("fields", "id"),
+            ("fields", "device_id"),
+            ("fields", "device_owner"),
+        ];
+        let all: Vec<Port> = self.list(Service::Network, &["ports"], "ports", &query).await?;
         Ok(all.into_iter().filter(|port| port.device_owner.starts_with("compute:")).collect())
     }
 
@@ -46,9 +59,20 @@ impl Cloud {
 
     /// The project's volumes; none where there is no volume service.
     pub async fn volumes(&self) -> Result<Vec<Volume>, Error> {
-        match self.list(Service::Volume, &["volumes"], "volumes", &[]).await {
+        match self.list(Service::Volume, &["volumes", "detail"], "volumes", &[]).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(Vec::new()),
             result => result,
         }
+    }
+
+    /// The id of the project that the login is for, as neutron has it from the token.
+    async fn project(&self) -> Result<&String, Error> {
+        #[derive(Deserialize)]
+        struct Project {
+            project_id: String,
+        }
+        let call = Call::get(Service::Network, &["quotas", "project"]);
+        let ask = async || Ok(self.fetch::<Project>(&call, "project").await?.project_id);
+        self.inner.project.get_or_try_init(ask).await
     }
 }

@@ -140,11 +140,15 @@ impl Cloud {
         Ok(found.into_iter().filter(|server| server.name.starts_with(prefix)).collect())
     }
 
-    /// The ids of the project's servers whose names begin with `prefix`: far cheaper for nova than the servers themselves.
-    pub async fn server_ids(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    /// Names and ids of the project's servers whose names begin with `prefix`: far cheaper for nova than the servers themselves.
+    pub(crate) async fn server_names(&self, prefix: &str) -> Result<Vec<Named>, Error> {
         let found: Vec<Named> = self.named(&["servers"], prefix).await?;
-        let ours = found.into_iter().filter(|server| server.name.starts_with(prefix));
-        Ok(ours.map(|server| server.id).collect())
+        Ok(found.into_iter().filter(|server| server.name.starts_with(prefix)).collect())
+    }
+
+    /// As [`Self::server_names`], the ids alone.
+    pub async fn server_ids(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        Ok(self.server_names(prefix).await?.into_iter().map(|server| server.id).collect())
     }
 
     /// Servers by the beginning of their names, as far as nova sees to it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use autoopt_epoch::command::Cluster;
 use osauth::{CloudConfig, Session};
-use tokio::sync::RwLock;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::call::pause;
 use crate::error::{Error, ErrorKind};
@@ -25,6 +25,8 @@ pub(crate) struct Inner {
     cluster: Cluster,
     clock: Option<Clock>,
     session: RwLock<Numbered>,
+    /// The project's id, once somebody wanted it.
+    pub(crate) project: OnceCell<String>,
 }
 
 /// A session and how many there were before it.
@@ -50,6 +52,7 @@ impl Cloud {
             cluster: cluster.clone(),
             clock: Clock::of(cluster),
             session: RwLock::new(Numbered { number: 0, session }),
+            project: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -72,6 +75,11 @@ impl Cloud {
 
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.cluster.timeout.0
+    }
+
+    /// Where servers go that do not say it.
+    pub(crate) fn zone(&self) -> Option<&String> {
+        self.inner.cluster.zone.as_ref()
     }
 
     pub(crate) fn clock(&self) -> Option<&Clock> {

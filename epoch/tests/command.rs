@@ -231,6 +231,10 @@ fn mistakes_in_the_file_are_found_when_it_is_read() {
         (run("arg = ['a']"), "unknown field `arg`"),
         ("[bench.comand.a]\nrun = { program = 'x' }".into(), "did you mean `command`?"),
         ("[bensh.command.a]\nrun = { program = 'x' }".into(), "did you mean `bench`?"),
+        (
+            "[openstack.cluster.a]\naggregate = 'x'\n[openstack.cluster.b]\naggregate = 'x'".into(),
+            "openstack.cluster.b: the aggregate `x` is that of openstack.cluster.a as well",
+        ),
         ("[apply.command.a]\napply = { program = 'x' }".into(), "apply.command.a: missing field `capture`"),
     ] {
         let error = load(&text).expect_err(said);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use autoopt_cloud::Cloud;
-use autoopt_cloud::workload::Inventory;
+use autoopt_cloud::workload::{Inventory, Owner};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Epoch, Stage};
 use autoopt_epoch::worker::Context;
@@ -24,7 +24,7 @@ pub(crate) async fn of(cloud: &Cloud, order: &Epoch, context: &Context) -> Resul
     if let Some(kept) = kept(order, context) {
         return Ok(kept.before);
     }
-    let before = Inventory::take(cloud).await?;
+    let before = Inventory::beside_others(cloud, &Owner::of(order)).await?;
     let kept = Kept { epoch: order.epoch.to_string(), before, doomed: BTreeSet::new() };
     keep(order, context, &kept)?;
     Ok(kept.before)

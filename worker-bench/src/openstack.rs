@@ -65,7 +65,7 @@ impl Servers {
         self.way.remove(&cloud, &owner).await?;
         let mut leaks = still_there(&cloud, &order.leaks).await?;
         if let Some(before) = before::known(order, context) {
-            leaks.extend(before.leaks(&cloud, deleted).await?);
+            leaks.extend(before.leaks(&cloud, &owner, deleted).await?);
         }
         Ok(Done { leaks, ..Done::default() })
     }

@@ -80,7 +80,7 @@ impl Console {
             .map_err(|_| from_bench("outputs.before"))?;
         // this worker may have deleted them and died
         let known = benched(bench)?.into_iter().map(|server| server.id);
-        let leaks = before.leaks(&cloud, deleted.into_iter().chain(known)).await?;
+        let leaks = before.leaks(&cloud, &owner, deleted.into_iter().chain(known)).await?;
         Ok(Done { measurement: Some(measurement), artifacts, leaks, ..Done::default() })
     }
 }

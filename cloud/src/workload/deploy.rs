@@ -192,11 +192,14 @@ async fn groups(
 }
 
 /// Ids of what is given by name.
-struct Ids(BTreeMap<(&'static str, String), String>);
+struct Ids<'a> {
+    cloud: &'a Cloud,
+    ids: BTreeMap<(&'static str, String), String>,
+}
 
-impl Ids {
+impl<'a> Ids<'a> {
     /// Of all that the workload names, each asked for once.
-    async fn of(cloud: &Cloud, workload: &Workload) -> Result<Self, Failure> {
+    async fn of(cloud: &'a Cloud, workload: &Workload) -> Result<Self, Failure> {
         let mut names = BTreeSet::new();
         for (_, spec) in workload.each() {
             names.extend(workload.flavor(spec).map(|name| (FLAVOR, name.to_owned())));
@@ -212,7 +215,7 @@ impl Ids {
             Ok(((kind, name), id))
         };
         let ids: Result<_, crate::Error> = cloud.together(names.into_iter().map(id).collect()).await;
-        Ok(Self(ids?.into_iter().collect()))
+        Ok(Self { cloud, ids: ids?.into_iter().collect() })
     }
 
     fn server(
@@ -224,13 +227,13 @@ impl Ids {
         spec: &ServerSpec,
     ) -> Result<NewServer, Failure> {
         let broken = |reason| Failure::new(FailureKind::Broken, format!("server `{name}`: {reason}"));
-        let id = |kind, name: &str| self.0.get(&(kind, name.to_owned())).cloned();
+        let id = |kind, name: &str| self.ids.get(&(kind, name.to_owned())).cloned();
         let mut new = NewServer {
             name: format!("{}{name}", owner.prefix),
             flavor: workload.flavor(spec).and_then(|name| id(FLAVOR, name)).unwrap_or_default(),
             image: workload.image(spec).and_then(|name| id(IMAGE, name)).unwrap_or_default(),
             networks: workload.network(spec).and_then(|name| id(NETWORK, name)).into_iter().collect(),
-            zone: spec.zone.as_ref().or(workload.zone.as_ref()).cloned(),
+            zone: spec.zone.as_ref().or(workload.zone.as_ref()).or_else(|| self.cloud.zone()).cloned(),
             key: workload.key.clone(),
             user_data: user_data::assemble(files, spec).map_err(broken)?,
             metadata: owner.metadata.clone(),

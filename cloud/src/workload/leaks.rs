@@ -7,8 +7,9 @@ use autoopt_epoch::failure::Failure;
 use autoopt_epoch::message::{Leak, LeakKind};
 use serde::{Deserialize, Serialize};
 
-use crate::Cloud;
+use super::spec::{Owner, PREFIX};
 use crate::wait::FIRST;
+use crate::{Cloud, Volume};
 
 /// Between two looks, at most.
 const POLL: Duration = Duration::from_secs(1);
@@ -24,44 +25,61 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// As it is now.
+    /// All of it, as it is now.
     pub async fn take(cloud: &Cloud) -> Result<Self, Failure> {
+        Self::without(cloud, |_| false).await
+    }
+
+    /// As it is now, without the servers that are ours and another owner's, and what belongs to them: several clusters may be
+    /// parts of one cloud, in one project.
+    pub async fn beside_others(cloud: &Cloud, owner: &Owner) -> Result<Self, Failure> {
+        Self::without(cloud, |name| name.starts_with(PREFIX) && !name.starts_with(&owner.prefix)).await
+    }
+
+    /// Without servers by their names.
+    async fn without(cloud: &Cloud, excluded: impl Fn(&str) -> bool) -> Result<Self, Failure> {
         let (servers, (ports, volumes)) =
-            cloud.both(cloud.server_ids(""), cloud.both(cloud.server_ports(), cloud.volumes())).await?;
+            cloud.both(cloud.server_names(""), cloud.both(cloud.server_ports(), cloud.volumes())).await?;
+        let (others, servers): (Vec<_>, Vec<_>) = servers.into_iter().partition(|s| excluded(&s.name));
+        let others: BTreeSet<String> = others.into_iter().map(|server| server.id).collect();
+        let ports = ports.into_iter().filter(|port| !others.contains(&port.device_id));
+        let of_others = |volume: &Volume| volume.attachments.iter().any(|a| others.contains(&a.server_id));
+        let volumes = volumes.into_iter().filter(|volume| !of_others(volume));
         Ok(Self {
-            servers: servers.into_iter().collect(),
-            ports: ports.into_iter().map(|port| port.id).collect(),
-            volumes: volumes.into_iter().map(|volume| volume.id).collect(),
+            servers: servers.into_iter().map(|server| server.id).collect(),
+            ports: ports.map(|port| port.id).collect(),
+            volumes: volumes.map(|volume| volume.id).collect(),
         })
     }
 
-    /// What there is now that was not there before, and what placement still counts for `deleted` servers.
-    /// What nova forgot of the deleted servers is removed.
+    /// What there is now of the owner's and of strangers that was not there before, and what placement still counts for
+    /// `deleted` servers. What nova forgot of the deleted servers is removed.
     pub async fn leaks(
         &self,
         cloud: &Cloud,
+        owner: &Owner,
         deleted: impl IntoIterator<Item = String>,
     ) -> Result<Vec<Leak>, Failure> {
         let deleted: Vec<String> = deleted.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let deadline = cloud.now() + SETTLED_WITHIN;
         let pace = cloud.pace(FIRST, POLL);
         loop {
-            let leaks = self.look(cloud, &deleted).await?;
+            let leaks = self.look(cloud, owner, &deleted).await?;
             if leaks.is_empty() {
                 return Ok(leaks);
             }
             if cloud.now() > deadline {
                 tracing::warn!(?leaks, "removing what was left of deleted servers");
                 forgotten(cloud, &deleted).await?;
-                return self.look(cloud, &deleted).await;
+                return self.look(cloud, owner, &deleted).await;
             }
             cloud.look_again(&pace).await;
         }
     }
 
-    async fn look(&self, cloud: &Cloud, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
+    async fn look(&self, cloud: &Cloud, owner: &Owner, deleted: &[String]) -> Result<Vec<Leak>, Failure> {
         let allocated = cloud.together(deleted.iter().map(|id| allocated(cloud, id)).collect());
-        let (now, allocated) = cloud.both(Self::take(cloud), allocated).await?;
+        let (now, allocated) = cloud.both(Self::beside_others(cloud, owner), allocated).await?;
         let mut leaks = self.new_in(&now);
         leaks.extend(allocated.into_iter().flatten());
         Ok(leaks)

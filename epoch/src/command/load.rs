@@ -28,6 +28,7 @@ impl Commands {
             program.check().map_err(|reason| invalid(format!("{place}: {reason}")))?;
             program.resolve(directory);
         }
+        commands.openstack.check().map_err(invalid)?;
         commands.openstack.resolve(directory);
         Ok(commands)
     }

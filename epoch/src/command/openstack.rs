@@ -22,6 +22,26 @@ pub struct OpenStack {
 }
 
 impl OpenStack {
+    /// Clusters that are parts of one cloud have no hosts in common.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let hosts = |cluster: &Cluster| {
+            let aggregate = cluster.aggregate.clone()?;
+            Some((cluster.cloud.clone(), cluster.clouds_file.clone(), cluster.simulator.clone(), aggregate))
+        };
+        let mut seen = BTreeMap::new();
+        for (name, cluster) in &self.cluster {
+            let Some(hosts) = hosts(cluster) else { continue };
+            let aggregate = hosts.3.clone();
+            if let Some(other) = seen.insert(hosts, name) {
+                return Err(format!(
+                    "openstack.cluster.{name}: the aggregate `{aggregate}` is that of openstack.cluster.{other} as well; give \
+                     each an aggregate of its own, without hosts of the other"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Relative paths are taken from the file's directory.
     pub(super) fn resolve(&mut self, directory: &Path) {
         self.files = Some(directory.join(self.files.take().unwrap_or_default()));
@@ -56,6 +76,8 @@ pub struct Cluster {
     pub simulator: Option<String>,
     /// The host aggregate whose metadata may be set; it holds the hosts under test.
     pub aggregate: Option<String>,
+    /// The availability zone of servers that do not say theirs: the aggregate's, where several clusters are parts of one cloud.
+    pub zone: Option<String>,
     /// How long values of an experiment may be in force while the coordinator asks for nothing; then they are restored. Longer
     /// than an epoch takes. If absent, they stay.
     pub dead_man: Option<Period>,
@@ -72,6 +94,7 @@ impl Default for Cluster {
             attempts: 5,
             simulator: None,
             aggregate: None,
+            zone: None,
             dead_man: None,
             scheduler: Vec::new(),
         }

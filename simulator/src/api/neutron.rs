@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/network/v2.0/security-groups/{id}", get(security_group))
         .route("/network/v2.0/floatingips", get(async || Json(json!({"floatingips": []}))))
         .route("/network/v2.0/routers", get(async || Json(json!({"routers": []}))))
+        .route("/network/v2.0/quotas/project", get(own_project))
         .route("/network/v2.0/quotas/{project}", get(quota))
         .route("/network/v2.0/quotas/{project}/details.json", get(quota_in_detail))
 }
@@ -217,6 +218,10 @@ async fn security_group(State(app): State<App>, Path(key): Path<String>) -> Resu
 }
 
 const UNLIMITED: [&str; 5] = ["network", "subnet", "router", "security_group", "floatingip"];
+
+async fn own_project(State(app): State<App>) -> Json<Value> {
+    Json(json!({"project": {"project_id": app.lock().cloud.project.simple().to_string()}}))
+}
 
 async fn quota(State(app): State<App>) -> Json<Value> {
     let mut quota = json!({"port": app.lock().cloud.config.quota.ports});

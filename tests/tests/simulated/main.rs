@@ -1,6 +1,7 @@
 //! Apply, bench and collect on a simulated cloud where something goes wrong.
 
 mod bad_input;
+mod parts;
 mod rig;
 
 use std::collections::BTreeMap;

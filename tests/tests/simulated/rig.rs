@@ -28,9 +28,13 @@ impl Rig {
 
     /// With another workers' configuration.
     pub(crate) async fn changed(change: impl FnOnce(&mut Value)) -> Self {
+        Self::over(Config::default(), change).await
+    }
+
+    /// Over another cloud as well.
+    pub(crate) async fn over(mut config: Config, change: impl FnOnce(&mut Value)) -> Self {
         let files = tempfile::tempdir().expect("a folder");
         let path = |name: &str| files.path().join(name);
-        let mut config = Config::default();
         config.scheduler.config_dir = Some(files.path().to_owned());
         let simulator = Arc::new(Simulator::start(config).await.expect("a cloud"));
         std::fs::write(path("clouds.yaml"), simulator.clouds_yaml("sim")).expect("a file");
@@ -83,16 +87,8 @@ impl Rig {
         });
         let benched = self.perform(&order(number, Stage::Bench, "servers", servers)).await?;
         between(self);
-        let mut collect = order(number, Stage::Collect, "console", json!({"name": "more"}));
+        let mut collect = collecting(number);
         collect.outputs = BTreeMap::from([(Stage::Apply, applied.outputs), (Stage::Bench, benched.outputs)]);
-        collect.measure = serde_json::from_value(json!({
-            "metrics": [
-                {"name": "rate", "from": "cpu", "parser": "sysbench", "field": "events_per_second"},
-                {"name": "more", "from": "collect", "parser": "json", "field": "/seen"},
-            ],
-            "objective": {"maximize": "rate"},
-        }))
-        .ok();
         let collected = self.perform(&collect).await;
         if collected.is_err() {
             let mut undo = order(number, Stage::Bench, "servers", json!({}));
@@ -112,4 +108,18 @@ pub(crate) fn order(number: u128, stage: Stage, backend: &str, settings: Value) 
         "lease": "30s", "timeout": "300s", "parameters": {}, "backend": {"backend": backend, "settings": settings},
     }))
     .expect("an order")
+}
+
+/// An order to collect what the server `cpu` printed.
+pub(crate) fn collecting(number: u128) -> Epoch {
+    let mut collect = order(number, Stage::Collect, "console", json!({"name": "more"}));
+    collect.measure = serde_json::from_value(json!({
+        "metrics": [
+            {"name": "rate", "from": "cpu", "parser": "sysbench", "field": "events_per_second"},
+            {"name": "more", "from": "collect", "parser": "json", "field": "/seen"},
+        ],
+        "objective": {"maximize": "rate"},
+    }))
+    .ok();
+    collect
 }

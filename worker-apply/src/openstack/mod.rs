@@ -39,7 +39,7 @@ impl OpenStack {
 
     async fn capture(&self, order: &Epoch) -> Result<Done, Failure> {
         let cluster = self.clouds.cluster(&order.cluster)?;
-        let plan = Plan::of(order, &order.parameters, cluster)?;
+        let plan = Plan::of(order, self.clouds.config(), cluster)?;
         let owner = aggregate::owner(order);
         let target = self.target(order, cluster, &plan, &owner).await?;
         for scheduler in &cluster.scheduler {
@@ -85,7 +85,7 @@ impl OpenStack {
 
     async fn run(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         let cluster = self.clouds.cluster(&order.cluster)?;
-        let plan = Plan::of(order, &order.parameters, cluster)?;
+        let plan = Plan::of(order, self.clouds.config(), cluster)?;
         let owner = aggregate::owner(order);
         // what closes an experiment stays
         let for_good = order.kind == TrialKind::Closing;
@@ -194,7 +194,7 @@ impl Backend for OpenStack {
         match order.action {
             // what was changed can be restored whatever the parameters are
             Action::Undo => Ok(()),
-            Action::Capture | Action::Run => Plan::of(order, &order.parameters, cluster).map(drop),
+            Action::Capture | Action::Run => Plan::of(order, self.clouds.config(), cluster).map(drop),
         }
     }
 

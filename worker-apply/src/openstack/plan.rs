@@ -1,10 +1,12 @@
 //! Which parameter is set where.
 
+use std::path::Path;
+
 use autoopt_cloud::knobs::Setting;
-use autoopt_epoch::command::Cluster;
+use autoopt_epoch::command::{Cluster, OpenStack as Config};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::Epoch;
-use autoopt_epoch::space::{Parameters, Value};
+use autoopt_epoch::space::Value;
 
 /// How parameters are put in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Of the values `parameters`, under the experiment's `settings.via`.
-    pub(crate) fn of(order: &Epoch, parameters: &Parameters, cluster: &Cluster) -> Result<Self, Failure> {
+    /// Of the order's values, under the experiment's `settings.via`.
+    pub(crate) fn of(order: &Epoch, config: &Config, cluster: &Cluster) -> Result<Self, Failure> {
         let broken = |reason: String| Failure::new(FailureKind::Broken, reason);
         let via = via(order).map_err(broken)?;
         let mut plan = Self { aggregate: Vec::new(), snippet: Vec::new() };
-        for (name, value) in parameters {
+        for (name, value) in &order.parameters {
             let setting = Setting::find(name).map_err(broken)?;
             let text = setting.text(value).map_err(broken)?;
             let part = Part { name: name.clone(), setting, value: value.clone(), text };
@@ -65,6 +67,14 @@ impl Plan {
                 part.name
             )));
         }
+        if let (Some(part), Some(other)) = (plan.snippet.first(), sharing(config, order, cluster)) {
+            return Err(broken(format!(
+                "`{}` has to be set in nova-scheduler's configuration, which {place} has in common with \
+                 [openstack.cluster.{other}], so that it would hold for both; leave it out, or give the cluster an `aggregate` \
+                 if one can carry it",
+                part.name
+            )));
+        }
         for scheduler in &cluster.scheduler {
             let path = &scheduler.snippet;
             if !path.is_absolute() || path.extension().is_none_or(|extension| extension != "conf") {
@@ -76,6 +86,20 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// Another cluster with one of the schedulers of the order's.
+fn sharing<'a>(config: &'a Config, order: &Epoch, cluster: &Cluster) -> Option<&'a String> {
+    let of = |cluster: &Cluster| -> Vec<_> {
+        let places = cluster.scheduler.iter();
+        places.map(|s| (s.ssh.clone(), s.snippet.parent().map(Path::to_owned))).collect()
+    };
+    let own = of(cluster);
+    let others = config.cluster.iter().filter(|(name, _)| **name != order.cluster);
+    others
+        .into_iter()
+        .find(|(_, other)| of(other).iter().any(|place| own.contains(place)))
+        .map(|(name, _)| name)
 }
 
 fn via(order: &Epoch) -> Result<Via, String> {
