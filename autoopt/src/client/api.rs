@@ -1,8 +1,8 @@
 //! One function for each thing that is asked of the coordinator.
 
 use autoopt_coordinator::api::view::{
-    ClusterList, ClusterView, EventList, EventView, ExperimentDetail, ExperimentList, Health, NewTrial,
-    TrialDetail, TrialList, TrialView,
+    ClusterList, ClusterView, EventList, EventView, ExperimentChange, ExperimentDetail, ExperimentList,
+    Health, NewTrial, TrialDetail, TrialList, TrialView,
 };
 use serde_json::Value as Json;
 
@@ -33,6 +33,10 @@ impl Client {
     /// `verb` is `pause`, `resume`, `stop` or `cancel`.
     pub(crate) async fn wish(&self, x: &str, verb: &str) -> Result<ExperimentDetail, Fault> {
         self.post(&["v1", "experiments", x, verb], &[], NOTHING).await
+    }
+
+    pub(crate) async fn change(&self, x: &str, change: &ExperimentChange) -> Result<ExperimentDetail, Fault> {
+        self.post(&["v1", "experiments", x, "change"], &[], Some(change)).await
     }
 
     /// Every trial of an experiment, in the order of their numbers.

@@ -1,5 +1,6 @@
 //! The commands, one file for each.
 
+mod change;
 mod clusters;
 mod completions;
 mod control;
@@ -91,6 +92,7 @@ enum Command {
     Stop(control::Wish),
     /// Abandon everything at once, then leave each cluster as the experiment says
     Cancel(control::Wish),
+    Change(change::Change),
     #[command(subcommand)]
     Trial(trial::Trial),
     Export(export::Export),
@@ -157,6 +159,7 @@ impl Autoopt {
             Command::Resume(wish) => wish.run(&client()?, "resume", json).await,
             Command::Stop(wish) => wish.run(&client()?, "stop", json).await,
             Command::Cancel(wish) => wish.run(&client()?, "cancel", json).await,
+            Command::Change(change) => change.run(&client()?, json).await,
             Command::Trial(trial) => trial.run(&client()?, json).await,
             Command::Explain(explain) => explain.run(&client()?, json).await,
             Command::Export(export) => export.run(&client()?, json).await,

@@ -110,10 +110,21 @@ async fn a_person_controls_an_experiment_and_its_trials() {
     let shown = services.until(&["trial", "show", &trial], |trial| trial["state"] == "ended").await;
     assert_eq!(shown["outcome"], "abandoned");
 
+    services.run(&["change", "by-hand"]).await.ended(2).with(&["--trials"]);
+    services
+        .run(&["change", "by-hand", "--trials", "1"])
+        .await
+        .ended(1)
+        .with(&["2 trials have been accepted already"]);
+    services
+        .run(&["change", "by-hand", "--trials", "60"])
+        .await
+        .ended(0)
+        .with(&["by-hand: 60 trials on here now"]);
     services.run(&["resume", "by-hand"]).await.ended(0).with(&["it is running now"]);
     services.until(&["status", "by-hand"], |e| e["outcomes"]["measured"] == 1).await;
     let running = services.run(&["status", "by-hand"]).await.ended(0);
-    running.with(&["by-hand: running", " of 50 (1 measured, 1 abandoned)"]);
+    running.with(&["by-hand: running", " of 60 (1 measured, 1 abandoned)"]);
     services.run(&["clusters"]).await.ended(0).with(&["here", "healthy", "by-hand"]);
     services.run(&["stop", "by-hand"]).await.ended(0);
     services.run(&["watch", "by-hand"]).await.ended(0).with(&["by-hand: ended"]);

@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 use super::extract::{Json, Path};
-use super::view::{ExperimentDetail, ExperimentList};
+use super::view::{ExperimentChange, ExperimentDetail, ExperimentList};
 use super::{Api, render};
-use crate::machine::{Control, Experiment, Input, Site};
+use crate::machine::{Change, Control, Experiment, Input, Site};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let control = |path: &str, summary: &'static str, control: Control| {
@@ -32,6 +32,10 @@ pub(super) fn routes() -> ApiRouter<Api> {
             }),
         )
         .api_route("/v1/experiments/{experiment}", get_with(show, |op| op.summary("One experiment")))
+        .api_route(
+            "/v1/experiments/{experiment}/change",
+            post_with(change, |op| op.summary("Another budget, or other clusters, while its search goes on")),
+        )
         .merge(control("/v1/experiments/{experiment}/pause", "Begin no new epoch", Control::Pause))
         .merge(control("/v1/experiments/{experiment}/resume", "Go on after a pause", Control::Resume))
         .merge(control(
@@ -102,6 +106,19 @@ async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<Experimen
     api.engine().await?.input(Input::Control { experiment: id, control }).await?;
     let found = find(api, &id.to_string()).await?;
     Ok(Json(detail(api, &found).await?))
+}
+
+async fn change(
+    State(api): State<Api>,
+    Path(path): Path<ExperimentPath>,
+    Json(wanted): Json<ExperimentChange>,
+) -> Result<Json<ExperimentDetail>, ApiError> {
+    let id = find(&api, &path.experiment).await?.id;
+    let ExperimentChange { trials, wall_time, join, leave } = wanted;
+    let change = Change { trials, wall_time, join, leave };
+    api.engine().await?.input(Input::Change { experiment: id, change }).await?;
+    let found = find(&api, &id.to_string()).await?;
+    Ok(Json(detail(&api, &found).await?))
 }
 
 async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError> {

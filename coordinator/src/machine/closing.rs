@@ -25,16 +25,18 @@ impl Turn<'_> {
         let why = experiment.reason.clone().unwrap_or_else(|| "the budget is used up".into());
         let clusters: Vec<String> =
             experiment.sites.iter().filter(|(_, s)| s.occupied()).map(|(c, _)| c.clone()).collect();
+        let closing = |cluster: &String| experiment.is_closing(cluster);
+        let begun: Vec<String> = clusters.iter().filter(|c| closing(c)).cloned().collect();
         self.time_experiment(id);
         let detail = json!({"reason": why, "clusters": clusters});
         self.log_experiment(id, EventKind::ExperimentClosing, format!("{why}; {how}"), detail);
-        for cluster in clusters {
-            self.close_site(id, &cluster);
+        for cluster in clusters.iter().filter(|cluster| !begun.contains(cluster)) {
+            self.close_site(id, cluster);
         }
         self.due.insert(id);
     }
 
-    fn close_site(&mut self, id: ExperimentId, cluster: &str) {
+    pub(super) fn close_site(&mut self, id: ExperimentId, cluster: &str) {
         let Some(experiment) = self.experiment(id) else { return };
         let Some(site) = experiment.sites.get(cluster) else { return };
         let captured = site.captured.clone();

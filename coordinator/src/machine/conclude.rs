@@ -44,6 +44,7 @@ impl Turn<'_> {
         } else {
             self.conclude(&epoch, verdict);
         }
+        self.close_if_left(experiment, &cluster);
         self.record_ended_epoch(epoch);
         self.due.insert(experiment);
     }
@@ -53,7 +54,10 @@ impl Turn<'_> {
         let Some(found) = self.experiment(experiment) else { return };
         let retries = found.spec.retry.clone();
         let repeats = found.trials.get(&epoch.trial).map_or(1, |t| found.repeats(t));
-        let goes_on = matches!(found.phase, Phase::Running | Phase::Paused | Phase::Confirming);
+        let left = found.sites.get(&epoch.cluster).is_some_and(|site| site.left);
+        let pinned = found.trials.get(&epoch.trial).is_some_and(|trial| trial.cluster.is_some());
+        let goes_on =
+            matches!(found.phase, Phase::Running | Phase::Paused | Phase::Confirming) && !(left && pinned);
         let at = self.at;
         if epoch.kind == TrialKind::Baseline
             && let Some(measured) = &epoch.measurement
@@ -71,7 +75,7 @@ impl Turn<'_> {
             }
         };
         let next = match verdict.outcome {
-            Outcome::Measured if trial.measurements.len() < repeats => Next::Again(at),
+            Outcome::Measured if trial.measurements.len() < repeats && !(left && pinned) => Next::Again(at),
             Outcome::Invalid => {
                 trial.invalid += 1;
                 again(&retries.invalid, trial.invalid, retries.invalid.attempts)
@@ -208,7 +212,7 @@ impl Turn<'_> {
         }
         let why = reason.map(|r| format!(": {r}")).unwrap_or_default();
         let why = format!("its baseline ended {outcome}{why}");
-        site.out_of_use = Some(why.clone());
+        let why = site.out_of_use.get_or_insert(why).clone();
         let pinned: Vec<TrialId> = self
             .experiment(trial.experiment)
             .into_iter()

@@ -6,7 +6,7 @@ use autoopt_epoch::message::{EventKind, TrialKind};
 use serde_json::json;
 
 use super::turn::Turn;
-use super::{Control, Phase, Trial, TrialState};
+use super::{Control, Epoch, Phase, Trial, TrialState};
 
 impl Turn<'_> {
     pub(super) fn control(&mut self, id: ExperimentId, control: Control) {
@@ -71,20 +71,28 @@ impl Turn<'_> {
             self.stop(id, reason);
         }
         self.end_waiting(id, |_| true, reason);
-        let running: Vec<EpochId> =
-            self.experiment(id).into_iter().flat_map(|e| e.epochs.keys().copied()).collect();
+        let of_search = |epoch: &&Epoch| epoch.kind != TrialKind::Closing;
+        let running: Vec<EpochId> = self
+            .experiment(id)
+            .into_iter()
+            .flat_map(|e| e.epochs.values())
+            .filter(of_search)
+            .map(|e| e.id)
+            .collect();
         for epoch in running {
             self.abandon(id, epoch, "its experiment was cancelled");
         }
     }
 
-    /// Ends trials that wait.
+    /// Ends trials that wait; a cluster that is being left is left all the same.
     fn end_waiting(&mut self, id: ExperimentId, which: impl Fn(&Trial) -> bool, reason: &str) {
         let waiting: Vec<TrialId> = self
             .experiment(id)
             .into_iter()
             .flat_map(|e| e.trials.values())
-            .filter(|t| which(t) && matches!(t.state, TrialState::Waiting { .. }))
+            .filter(|t| {
+                which(t) && t.kind != TrialKind::Closing && matches!(t.state, TrialState::Waiting { .. })
+            })
             .map(|t| t.id)
             .collect();
         for trial in waiting {
@@ -102,7 +110,8 @@ impl Turn<'_> {
     /// Goes on to the next phase, if this one is over.
     pub(super) fn move_on(&mut self, id: ExperimentId) {
         let Some(experiment) = self.experiment(id) else { return };
-        let done = experiment.trials.is_empty();
+        // a cluster that left in between and cannot be closed holds nobody up before the end
+        let done = experiment.trials.values().all(|t| t.kind == TrialKind::Closing);
         let counted = self.world.index.queues.get(&id).map_or(0, |q| q.open);
         match experiment.phase {
             Phase::Running => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Observation, Outlook, Stage};
+use autoopt_epoch::message::{Observation, Outlook, Stage, TrialKind};
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::Run;
 use autoopt_epoch::time::Timestamp;
@@ -124,6 +124,11 @@ impl Experiment {
         if trial.again { 1 } else { self.spec.repeats as usize }
     }
 
+    /// Whether a cluster is being left as the experiment says.
+    pub(super) fn is_closing(&self, cluster: &str) -> bool {
+        self.trials.values().any(|t| t.kind == TrialKind::Closing && t.cluster.as_deref() == Some(cluster))
+    }
+
     /// When no new trial is begun any more, if the budget says so.
     pub fn wall_end(&self) -> Option<Timestamp> {
         self.spec.budget.wall_time.map(|w| self.submitted.after(w.0))
@@ -175,6 +180,9 @@ pub struct Site {
     /// Why nothing but the closing runs here any more.
     #[serde(default)]
     pub out_of_use: Option<String>,
+    /// A person took it out of the experiment before that ended.
+    #[serde(default)]
+    pub left: bool,
     /// Trials begun here and baselines begun again, where the experiment wants them again.
     #[serde(default)]
     pub begun: u32,

@@ -12,7 +12,7 @@
 //! - **M7** a confirmation has at most one run under way on a cluster, and only the last of its pairs there may be unfinished; it ends
 //!   before its experiment closes.
 //!
-//! Where things are: `turn` (one call of [`World::step`]), `submit`, `control` and `closing` (an experiment from end to end),
+//! Where things are: `turn` (one call of [`World::step`]), `submit`, `control`, `change` and `closing` (an experiment from end to end),
 //! `scheduling` (who gets a free cluster), `again` (the baseline once more), `confirm` (what was found against the baseline),
 //! `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
 //! cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
@@ -22,6 +22,7 @@ mod accept;
 mod again;
 mod ask;
 mod breaker;
+mod change;
 mod closing;
 mod cluster;
 mod conclude;
@@ -52,6 +53,7 @@ use autoopt_epoch::message;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
+pub use change::Change;
 pub use cluster::{Breaker, Cluster, Leaked};
 pub use confirmation::{Confirmation, PairRun};
 pub use epoch::{Attempt, Ending, Epoch, Progress, Step, Verdict};
@@ -80,6 +82,8 @@ pub enum Input {
     Report(message::Report),
     /// A person's wish about an experiment.
     Control { experiment: ExperimentId, control: Control },
+    /// A person changes an experiment.
+    Change { experiment: ExperimentId, change: Change },
     /// A person gives one trial up.
     CancelTrial { trial: TrialId },
     /// A person declares a paused cluster healthy.
@@ -182,6 +186,7 @@ impl World {
             Input::Trial { message, trial } => turn.take_trial(message, trial),
             Input::Report(report) => turn.take_report(report),
             Input::Control { experiment, control } => turn.control(experiment, control),
+            Input::Change { experiment, change } => turn.change(experiment, &change),
             Input::CancelTrial { trial } => turn.cancel_trial(trial),
             Input::ResumeCluster { cluster, keep_leaks } => turn.resume_cluster(&cluster, keep_leaks),
             Input::Tick => turn.tick(),

@@ -45,9 +45,6 @@ impl Turn<'_> {
 
     /// The trial that would run there next.
     fn next_for(&self, experiment: &Experiment, cluster: &str) -> Option<TrialId> {
-        if experiment.phase == Phase::Paused {
-            return None;
-        }
         let queue = self.world.index.queues.get(&experiment.id)?;
         let pinned = queue.pinned.get(cluster).and_then(|q| q.first());
         let place = if experiment.sites.get(cluster).is_some_and(Site::usable) {
@@ -59,7 +56,8 @@ impl Turn<'_> {
             };
             pinned.filter(|(_, _, id)| alone(id))?
         };
-        Some(place.2)
+        let closing = experiment.trials.get(&place.2).is_some_and(|t| t.kind == TrialKind::Closing);
+        (experiment.phase != Phase::Paused || closing).then_some(place.2)
     }
 
     /// Whether an experiment could begin a trial on a cluster now.

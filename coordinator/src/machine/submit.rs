@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::id::ExperimentId;
-use autoopt_epoch::message::{EventKind, TrialKind};
+use autoopt_epoch::message::EventKind;
 use autoopt_epoch::space::Space;
 use serde_json::json;
 
 use super::turn::Turn;
-use super::{Breaker, Cluster, Experiment, Phase, Site, Trial};
+use super::{Experiment, Phase, Site};
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, id: ExperimentId, spec: Arc<ExperimentSpec>) {
@@ -29,13 +29,10 @@ impl Turn<'_> {
         if spec.clusters.is_empty() {
             return self.reject("the experiment names no cluster");
         }
-        let space = match Space::new(spec.parameters.clone(), &spec.constraints) {
-            Ok(space) => space,
-            Err(problems) => {
-                let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                return self.reject(all.join("; "));
-            }
-        };
+        if let Err(problems) = Space::new(spec.parameters.clone(), &spec.constraints) {
+            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            return self.reject(all.join("; "));
+        }
         let sites: BTreeMap<String, Site> =
             spec.clusters.iter().map(|c| (c.clone(), Site::default())).collect();
         let clusters: Vec<String> = sites.keys().cloned().collect();
@@ -67,17 +64,8 @@ impl Turn<'_> {
         self.world.experiments.insert(id, experiment);
         self.experiment_mut(id);
         self.announce(id, &clusters);
-        let defaults = space.defaults();
         for cluster in clusters {
-            self.site_mut(id, &cluster);
-            if !self.world.clusters.contains_key(&cluster) {
-                let breaker = Breaker::Closed { failures: 0 };
-                let new = Cluster { name: cluster.clone(), holder: None, breaker, leaked: None };
-                self.world.clusters.insert(cluster.clone(), new);
-                self.change_cluster(&cluster, |_| ());
-            }
-            let own = Experiment::first_baseline(&cluster);
-            self.add_trial(Trial::own(id, &own, TrialKind::Baseline, defaults.clone(), &cluster, self.at));
+            self.open_site(id, &cluster);
         }
     }
 

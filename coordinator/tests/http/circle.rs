@@ -92,13 +92,28 @@ async fn an_experiment_is_paused_resumed_and_cancelled() {
     let (status, given_up) = system.answer(system.request(Method::POST, &cancel)).await;
     assert_eq!((status, &given_up["outcome"]), (StatusCode::OK, &json!("abandoned")));
     assert_eq!(wish("resume").await.1["phase"], "running");
+    let (status, changed) = system
+        .post("/v1/experiments/held/change", &json!({"trials": 7, "wall_time": "5h", "join": ["there"]}))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{changed}");
+    assert_eq!(changed["spec"]["budget"], json!({"trials": 7, "wall_time": "5h"}));
+    assert_eq!(changed["spec"]["clusters"], json!(["here", "there"]));
+    for (change, status) in [
+        (json!({"trails": 9}), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({"leave": ["nowhere"]}), StatusCode::CONFLICT),
+        (json!({"leave": ["here", "there"]}), StatusCode::CONFLICT),
+    ] {
+        assert_eq!(system.post("/v1/experiments/held/change", &change).await.0, status, "{change}");
+    }
+    let (_, left) = system.post("/v1/experiments/held/change", &json!({"leave": ["there"]})).await;
+    assert_eq!(left["sites"]["there"]["out_of_use"], "it left the experiment");
     assert_eq!(wish("cancel").await.0, StatusCode::OK);
     let ended = system.until("/v1/experiments/held", |e| e["phase"] == "ended").await;
     assert!(ended["reason"].as_str().unwrap().contains("cancelled"), "{ended}");
     assert_eq!(wish("pause").await.0, StatusCode::CONFLICT);
 
     let clusters = system.get("/v1/clusters").await;
-    assert_eq!(clusters["clusters"], json!([{"name": "here", "health": "healthy", "failures": 0}]));
+    assert_eq!(clusters["clusters"][0], json!({"name": "here", "health": "healthy", "failures": 0}));
     let (status, _) = system.answer(system.request(Method::POST, "/v1/clusters/here/resume")).await;
     assert_eq!(status, StatusCode::OK);
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use autoopt_coordinator::machine::{Breaker, Control, Input, Phase, Progress, TrialState};
+use autoopt_coordinator::machine::{Breaker, Change, Control, Input, Phase, Progress, TrialState};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::id::EpochId;
 use autoopt_epoch::message::{self, Report, ReportState, Stage};
@@ -21,11 +21,11 @@ struct State {
     running: Vec<message::Epoch>,
     reports: Vec<Report>,
     faults: u32,
-    wishes: Vec<Control>,
+    wishes: Vec<Input>,
 }
 
 impl State {
-    fn new(clusters: &[&str], trials: u32, faults: u32, wishes: &[Control]) -> Self {
+    fn new(clusters: &[&str], trials: u32, faults: u32, wishes: &[Input]) -> Self {
         let tries = json!({"attempts": 2, "backoff": "2s"});
         let retry = json!({"transient": tries, "invalid": tries, "broken": tries, "breaker_after": 2});
         let mut lab = Lab::with(&spec("e", clusters, json!({"budget": {"trials": trials}, "retry": retry})));
@@ -113,7 +113,7 @@ impl State {
         if let Some(wish) = self.wishes.first() {
             all.extend(self.after(0, |s| {
                 s.wishes.remove(0);
-                s.lab.give(Input::Control { experiment: experiment_id(1), control: *wish });
+                s.lab.give(wish.clone());
             }));
         }
         all
@@ -128,7 +128,8 @@ impl State {
             (experiment.phase, experiment.accepted).hash(&mut hash);
             for site in experiment.sites.values() {
                 (site.captured.is_some(), site.baseline.is_some(), site.baseline_ended).hash(&mut hash);
-                (site.touched, site.closed, &site.dirty, site.out_of_use.is_some()).hash(&mut hash);
+                (site.touched, site.closed, &site.dirty, site.out_of_use.is_some(), site.left)
+                    .hash(&mut hash);
             }
             for trial in experiment.trials.values() {
                 (trial.id, trial.epochs, trial.invalid, trial.broken, trial.measurements.len())
@@ -230,5 +231,22 @@ fn two_clusters_and_two_trials_end_well_in_every_order() {
 
 #[test]
 fn a_cancellation_at_any_moment_ends_well_with_one_fault() {
-    assert!(explore(State::new(&["c"], 1, 1, &[Control::Cancel])) > 1000);
+    let cancel = Input::Control { experiment: experiment_id(1), control: Control::Cancel };
+    assert!(explore(State::new(&["c"], 1, 1, &[cancel])) > 1000);
+}
+
+fn change(join: &[&str], leave: &[&str]) -> Input {
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let change = Change { join: set(join), leave: set(leave), ..Change::default() };
+    Input::Change { experiment: experiment_id(1), change }
+}
+
+#[test]
+fn a_cluster_that_leaves_at_any_moment_is_left_on_every_path() {
+    assert!(explore(State::new(&["c", "d"], 1, 0, &[change(&[], &["c"])])) > 1000);
+}
+
+#[test]
+fn a_cluster_that_takes_the_place_of_another_at_any_moment_lets_all_end_well_with_one_fault() {
+    assert!(explore(State::new(&["c"], 1, 1, &[change(&["d"], &["c"])])) > 1000);
 }

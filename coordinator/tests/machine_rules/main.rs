@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and prints what it explored"
 )]
 
+mod change;
 mod confirm;
 mod exploration;
 mod leaks;

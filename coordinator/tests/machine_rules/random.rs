@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use autoopt_coordinator::machine::{Control, Input};
+use autoopt_coordinator::machine::{Change, Control, Input};
 use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::id::MessageId;
 use autoopt_epoch::message::{self, Action, Done, Leak, LeakKind, Report, ReportState, Stage, Violation};
@@ -135,7 +135,19 @@ impl Chaos {
             (10, _) => self.give(control(Control::Stop)),
             (11, _) => self.give(control(Control::Cancel)),
             (12..=15, Some(trial)) => self.give(Input::CancelTrial { trial }),
-            (16..=20, _) => {
+            (16..=17, _) => {
+                let name = |n: u8| ["a", "b", "c", "d"][usize::from(n % 4)].to_owned();
+                let (join, leave) = match how {
+                    16 => ([name(whom / 2)].into(), [].into()),
+                    _ => ([].into(), [name(whom / 2)].into()),
+                };
+                let trials = Some(u32::from(whom % 3) + 4);
+                self.give(Input::Change {
+                    experiment,
+                    change: Change { trials, wall_time: None, join, leave },
+                });
+            }
+            (18..=20, _) => {
                 self.lab.trial(if whom.is_multiple_of(2) { "first" } else { "second" }, i64::from(how));
             }
             _ => self.give(Input::ResumeCluster { cluster: "b".into(), keep_leaks: how.is_multiple_of(2) }),
@@ -221,7 +233,10 @@ proptest! {
                     matches!(state, ReportState::Done(_) | ReportState::Failed(_))
                 }
                 Input::Trial { .. } | Input::Tick | Input::ResumeCluster { .. } => true,
-                Input::Submit { .. } | Input::Control { .. } | Input::CancelTrial { .. } => false,
+                Input::Submit { .. }
+                | Input::Control { .. }
+                | Input::Change { .. }
+                | Input::CancelTrial { .. } => false,
             };
             if once {
                 let mut again = chaos.lab.clone();

@@ -92,6 +92,8 @@ kinds! {
     ExperimentSubmitted = "experiment.submitted",
     ExperimentPaused = "experiment.paused",
     ExperimentResumed = "experiment.resumed",
+    /// Another budget, or other clusters.
+    ExperimentChanged = "experiment.changed",
     /// No new trials; running ones go on.
     ExperimentStopping = "experiment.stopping",
     /// All trials have ended; the clusters are being left as the experiment says.

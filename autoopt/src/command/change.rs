@@ -1,0 +1,60 @@
+//! `autoopt change`.
+
+use autoopt_coordinator::api::view::ExperimentChange;
+use autoopt_epoch::time::Period;
+
+use super::reference;
+use crate::client::Client;
+use crate::fault::Fault;
+use crate::show::{plain, say, say_json};
+
+/// Give an experiment whose search goes on another budget, or other clusters
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "\
+A cluster that joins has its baseline measured first. On one that leaves, what runs ends; then it is left as the experiment
+says, and another experiment can have it. What was measured there counts on.
+
+Examples:
+  autoopt change nova-weights --trials 60
+  autoopt change nova-weights --join lab3 --leave lab1
+  autoopt change nova-weights --wall-time 36h
+",
+    group = clap::ArgGroup::new("what").required(true).multiple(true)
+)]
+pub(crate) struct Change {
+    /// Name (the newest of that name) or id
+    #[arg(value_parser = reference)]
+    experiment: String,
+    /// So many trials in all, those so far included
+    #[arg(long, value_name = "N", group = "what")]
+    trials: Option<u32>,
+    /// No new trial after so long from its submission, such as 36h
+    #[arg(long, value_name = "TIME", group = "what")]
+    wall_time: Option<Period>,
+    /// A cluster to run on as well; may be given more than once
+    #[arg(long, value_name = "CLUSTER", group = "what")]
+    join: Vec<String>,
+    /// A cluster to leave; may be given more than once
+    #[arg(long, value_name = "CLUSTER", group = "what")]
+    leave: Vec<String>,
+}
+
+impl Change {
+    pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
+        let change = ExperimentChange {
+            trials: self.trials,
+            wall_time: self.wall_time,
+            join: self.join.into_iter().collect(),
+            leave: self.leave.into_iter().collect(),
+        };
+        let detail = client.change(&self.experiment, &change).await?;
+        if json {
+            say_json(&detail);
+        } else {
+            let (name, spec) = (plain(&detail.summary.name), &detail.spec);
+            say(format_args!("{name}: {} trials on {} now", spec.budget.trials, spec.clusters.join(", ")));
+        }
+        Ok(())
+    }
+}
