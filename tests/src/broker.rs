@@ -17,6 +17,7 @@ pub struct Broker {
     home: PathBuf,
     node: String,
     port: u16,
+    tls_port: u16,
     distribution_port: u16,
     epmd_port: u16,
 }
@@ -29,21 +30,28 @@ pub fn free_port() -> Result<u16> {
 impl Broker {
     /// Starts a node whose files live under `home`.
     pub async fn start(home: &Path) -> Result<Self> {
+        Self::with_tls(home, "", "").await
+    }
+
+    /// The same with a port for TLS, if there are `settings` for it, lines of its `rabbitmq.conf`; `plugins` are enabled.
+    pub async fn with_tls(home: &Path, settings: &str, plugins: &str) -> Result<Self> {
         let broker = Self {
             home: home.to_owned(),
             node: format!("autoopt-test-{}@localhost", std::process::id()),
             port: free_port()?,
+            tls_port: free_port()?,
             distribution_port: free_port()?,
             epmd_port: free_port()?,
         };
         for folder in ["mnesia", "log", "home"] {
             std::fs::create_dir_all(home.join(folder))?;
         }
-        std::fs::write(home.join("plugins"), "[].\n")?;
-        std::fs::write(
-            home.join("rabbitmq.conf"),
-            format!("listeners.tcp.default = 127.0.0.1:{}\n", broker.port),
-        )?;
+        std::fs::write(home.join("plugins"), format!("[{plugins}].\n"))?;
+        let mut conf = format!("listeners.tcp.default = 127.0.0.1:{}\n{settings}", broker.port);
+        if !settings.is_empty() {
+            conf.push_str(&format!("listeners.ssl.default = 127.0.0.1:{}\n", broker.tls_port));
+        }
+        std::fs::write(home.join("rabbitmq.conf"), conf)?;
         broker.restart().await?;
         Ok(broker)
     }
@@ -51,6 +59,11 @@ impl Broker {
     /// The address of its default vhost.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// Where it listens for TLS, if it was told to.
+    pub const fn tls_port(&self) -> u16 {
+        self.tls_port
     }
 
     /// Starts the node again after [`Broker::kill`].

@@ -5,7 +5,8 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
 
-use super::{AmqpSettings, connect, declare, open, parse, properties, setup};
+use super::address::Address;
+use super::{AmqpSettings, connect, declare, open, properties, setup};
 use crate::bus::topology::{DEAD_LETTERS, ORIGINAL_KEY_HEADER, REASON_HEADER};
 use crate::bus::{BusError, DeadLetter, Outgoing};
 use crate::id::MessageId;
@@ -15,7 +16,7 @@ const NAME: &str = "autoopt dead-letters";
 
 /// The dead letters, oldest first, `limit` of them at most; they stay where they are.
 pub async fn list(url: &str, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
-    let connection = open(parse(url)?, NAME).await?;
+    let connection = open(Address::of(url)?, NAME).await?;
     let channel = channel(&connection).await?;
     let mut letters = Vec::new();
     let mut last = None;
@@ -34,7 +35,7 @@ pub async fn list(url: &str, limit: usize) -> Result<Vec<DeadLetter>, BusError> 
 /// its receiver would take it for a duplicate.
 pub async fn requeue(url: &str, id: Option<MessageId>) -> Result<usize, BusError> {
     let bus = connect(AmqpSettings::new(url, NAME)).await?;
-    let connection = open(parse(url)?, NAME).await?;
+    let connection = open(Address::of(url)?, NAME).await?;
     let channel = channel(&connection).await?;
     let mut count = 0;
     let mut kept = None;

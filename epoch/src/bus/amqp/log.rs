@@ -12,11 +12,11 @@ use lapin::options::{
 };
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::uri::AMQPUri;
 use lapin::{Channel, Confirmation, Connection};
 use tokio_util::sync::CancellationToken;
 
-use super::{declare, open_once, parse, properties, setup};
+use super::address::Address;
+use super::{declare, open_once, properties, setup};
 use crate::bus::topology::{EXCHANGE, LOG_STREAM};
 use crate::bus::{BusError, Outgoing};
 use crate::log::Record;
@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The writing end.
 pub(super) struct Log {
-    uri: AMQPUri,
+    address: Address,
     name: String,
     /// Fires when the bus is closed.
     closed: CancellationToken,
@@ -49,8 +49,8 @@ struct Open {
 }
 
 impl Log {
-    pub(super) fn new(uri: AMQPUri, name: &str, closed: CancellationToken) -> Self {
-        Self { uri, name: format!("{name} (log)"), closed, open: tokio::sync::Mutex::default() }
+    pub(super) fn new(address: Address, name: &str, closed: CancellationToken) -> Self {
+        Self { address, name: format!("{name} (log)"), closed, open: tokio::sync::Mutex::default() }
     }
 
     /// Appends `records` and takes away those that are safe; after an error the others are left.
@@ -115,7 +115,7 @@ impl Log {
         if self.closed.is_cancelled() {
             return Err(BusError::Closed);
         }
-        let connection = open_once(self.uri.clone(), &self.name).await?;
+        let connection = open_once(self.address.clone(), &self.name).await?;
         declare::log(&connection).await?;
         let channel = channel(&connection).await?;
         channel
@@ -156,7 +156,7 @@ pub async fn read(url: &str, from: From, follow: bool, mut each: impl FnMut(Reco
     };
     let mut has_read = false;
     loop {
-        let connection = open_once(parse(url)?, "autoopt logs").await?;
+        let connection = open_once(Address::of(url)?, "autoopt logs").await?;
         let done = read_on(&connection, &mut start, follow, &mut has_read, &mut each).await;
         let _ = tokio::time::timeout(PAUSE, connection.close(200, "done".into())).await;
         match done {

@@ -6,6 +6,7 @@
 //! stays down, [`Transport::lost`] resolves and the service exits instead of hanging.
 
 mod acks;
+mod address;
 pub mod dead_letters;
 mod declare;
 mod incoming;
@@ -17,20 +18,20 @@ mod publisher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionBuilder, ConnectionProperties};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::topology::Subscription;
 use super::{Bus, BusError, Confirm, Incoming, Outgoing, Transport};
+use address::Address;
 use log::Log;
 use publisher::Publisher;
 
 /// How to reach the broker, and how long to put up with its absence.
 #[derive(Clone)]
 pub struct AmqpSettings {
-    /// `amqp://user:password@host:port/vhost`, or `amqps://`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://`, which may name files: `cacertfile`, `certfile`, `keyfile`.
     pub url: String,
     /// Shown in the broker's list of connections.
     pub connection_name: String,
@@ -55,7 +56,7 @@ impl AmqpSettings {
 impl std::fmt::Debug for AmqpSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // the URL holds a password
-        let place = parse(&self.url).map_or_else(|_| "not a URL".into(), |uri| place(&uri));
+        let place = address::uri(&self.url).map_or_else(|_| "not a URL".into(), |uri| address::place(&uri));
         f.debug_struct("AmqpSettings").field("broker", &place).field("name", &self.connection_name).finish()
     }
 }
@@ -85,9 +86,9 @@ struct AmqpBus {
 /// Connects, and declares what all services need. A broker that is not there yet is waited for; one that refuses the
 /// credentials or the vhost is an error.
 pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
-    let uri = parse(&settings.url)?;
-    let place = place(&uri);
-    let opening = open(uri.clone(), &settings.connection_name);
+    let address = Address::of(&settings.url)?;
+    let place = address.place();
+    let opening = open(address.clone(), &settings.connection_name);
     let connection = {
         let mut opening = std::pin::pin!(opening);
         loop {
@@ -100,12 +101,12 @@ pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
     tracing::info!("connected to the broker at {place}");
     let link = Arc::new(Link { connection, closed: CancellationToken::new(), tasks: TaskTracker::new() });
     let publisher = Publisher::open(link.clone(), settings.confirm_timeout).await?;
-    let log = Log::new(uri, &settings.connection_name, link.closed.clone());
+    let log = Log::new(address, &settings.connection_name, link.closed.clone());
     Ok(Arc::new(AmqpBus { link, publisher, log, lost_after: settings.lost_after }))
 }
 
 /// One connection, with recovery that never gives up; waits for the broker.
-async fn open(uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
+async fn open(address: Address, name: &str) -> Result<Connection, BusError> {
     let recovering = ConnectionProperties::default().enable_auto_recover().configure_backoff(|backoff| {
         backoff
             .with_min_delay(Duration::from_millis(200))
@@ -113,29 +114,32 @@ async fn open(uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
             .with_jitter()
             .without_max_times()
     });
-    open_with(uri, name, recovering).await
+    open_with(address, name, recovering).await
 }
 
 /// One connection, which is over when it breaks; waits for the broker.
-async fn open_once(uri: AMQPUri, name: &str) -> Result<Connection, BusError> {
-    open_with(uri, name, ConnectionProperties::default()).await
+async fn open_once(address: Address, name: &str) -> Result<Connection, BusError> {
+    open_with(address, name, ConnectionProperties::default()).await
 }
 
 async fn open_with(
-    mut uri: AMQPUri,
+    mut address: Address,
     name: &str,
     properties: ConnectionProperties,
 ) -> Result<Connection, BusError> {
     // another provider in the dependency tree would make the choice ambiguous; an earlier choice stands
     let _ = rustls::crypto::ring::default_provider().install_default();
-    uri.query.heartbeat.get_or_insert(10);
-    let place = place(&uri);
+    address.uri.query.heartbeat.get_or_insert(10);
+    let place = address.place();
     // an IPv6 address stands in brackets
-    let (host, port) = (uri.authority.host.trim_matches(['[', ']']).to_owned(), uri.authority.port);
+    let authority = &address.uri.authority;
+    let (host, port) = (authority.host.trim_matches(['[', ']']).to_owned(), authority.port);
     let builder = ConnectionBuilder::new()
         .map_err(|error| setup("starting the AMQP client", &error))?
-        .with_uri(uri)
+        .with_uri(address.uri)
+        .with_tls_config(address.tls)
         .with_properties(properties.with_connection_name(name.into()));
+    let mut said = String::new();
     loop {
         // a connection that the client library has begun cannot be given up without noise; so it begins one only
         // when somebody listens
@@ -149,24 +153,17 @@ async fn open_with(
             Ok(connection) => return Ok(connection),
             // a broker that starts or stops closes the connection half-way
             Err(error) if error.is_io_error() => {
-                tracing::debug!(%error, "no connection yet");
+                // nor does one whose certificate is not trusted; that is worth a look
+                let reason = error.to_string();
+                if reason != said {
+                    tracing::warn!(reason, "no connection yet to the broker at {place}");
+                    said = reason;
+                }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error) => return Err(setup(&format!("connecting to the broker at {place}"), &error)),
         }
     }
-}
-
-fn parse(url: &str) -> Result<AMQPUri, BusError> {
-    url.parse().map_err(|reason: String| BusError::Setup {
-        action: "reading the broker's URL".into(),
-        reason: format!("{reason}; write it like amqp://user:password@host:5672/vhost"),
-    })
-}
-
-/// Host, port and vhost: what may be logged.
-fn place(uri: &AMQPUri) -> String {
-    format!("{}:{}, vhost `{}`", uri.authority.host, uri.authority.port, uri.vhost)
 }
 
 fn setup(action: &str, error: &lapin::Error) -> BusError {

@@ -5,8 +5,9 @@ use lapin::protocol::AMQPSoftError;
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection};
 
+use super::address::Address;
 use super::declare::{answers, is_there};
-use super::{open, parse, setup};
+use super::{open, setup};
 use crate::bus::BusError;
 use crate::bus::topology::EXCHANGE;
 
@@ -16,7 +17,7 @@ pub struct Probe(Connection);
 impl Probe {
     /// Connects; waits for a broker that is not there yet.
     pub async fn open(url: &str) -> Result<Self, BusError> {
-        Ok(Self(open(parse(url)?, "autoopt deploy check").await?))
+        Ok(Self(open(Address::of(url)?, "autoopt deploy check").await?))
     }
 
     /// Whether both exchanges and the queue of dead letters are there.
