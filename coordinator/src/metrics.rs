@@ -1,7 +1,10 @@
 //! Counts of what happened since the start, for Prometheus.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 
+use autoopt_epoch::message::{Event, EventKind};
 use autoopt_epoch::time::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -43,11 +46,17 @@ pub struct Metrics {
     trials: Family<Ended, Counter>,
     attempts: Family<Tried, Counter>,
     durations: Family<Of, Histogram, fn() -> Histogram>,
+    answers: Histogram,
+    /// When open questions to the optimizer were asked.
+    asked: Mutex<HashMap<String, Timestamp>>,
     experiments: Gauge,
     epochs: Gauge,
     paused: Gauge,
     seen: Gauge<f64, AtomicU64>,
 }
+
+/// Questions that are remembered at most.
+const MOST_ASKED: usize = 10_000;
 
 /// 10 ms to 23 h, by a factor of 3: stages last from an API call to a night.
 fn durations() -> Histogram {
@@ -62,6 +71,8 @@ impl Default for Metrics {
             trials: Family::default(),
             attempts: Family::default(),
             durations: Family::new_with_constructor(durations),
+            answers: Histogram::new(exponential_buckets(0.001, 3.0, 12)),
+            asked: Mutex::default(),
             experiments: Gauge::default(),
             epochs: Gauge::default(),
             paused: Gauge::default(),
@@ -80,6 +91,8 @@ impl Metrics {
         let help =
             "How long successful attempts of a stage took, by the worker's clock and the coordinator's";
         r.register_with_unit("stage_duration", help, Unit::Seconds, self.durations.clone());
+        let help = "From a question to the optimizer to its accepted answer";
+        r.register_with_unit("answer_duration", help, Unit::Seconds, self.answers.clone());
         r.register("experiments_open", "Experiments that have not ended", self.experiments.clone());
         r.register("epochs_open", "Epochs that run", self.epochs.clone());
         r.register("clusters_paused", "Clusters that get no epoch because they failed", self.paused.clone());
@@ -88,10 +101,22 @@ impl Metrics {
         self
     }
 
+    /// With one of each.
+    #[cfg(test)]
+    pub(crate) fn filled() -> Self {
+        let metrics = Self::default();
+        metrics.events.get_or_create(&Kind { kind: "x" }).inc();
+        metrics.trials.get_or_create(&Ended { outcome: "x" }).inc();
+        metrics.attempts.get_or_create(&Tried { stage: "bench", action: "run", ending: "done" }).inc();
+        metrics.durations.get_or_create(&Of { stage: "bench" }).observe(1.0);
+        metrics
+    }
+
     /// Counts what has been committed.
     pub(crate) fn count(&self, batch: &Batch) {
         for event in &batch.events {
             self.events.get_or_create(&Kind { kind: event.kind.as_str() }).inc();
+            self.answer(event);
         }
         for record in &batch.records {
             match record {
@@ -103,6 +128,26 @@ impl Metrics {
                 }
                 Record::Experiment(_) | Record::Site { .. } | Record::Epoch(_) | Record::Cluster(_) => {}
             }
+        }
+    }
+
+    fn answer(&self, event: &Event) {
+        let Some(ask) = event.detail["ask"].as_str() else { return };
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match event.kind {
+            EventKind::OptimizerAsked => {
+                // each experiment has one open question, so that those beyond are of experiments that ended
+                if asked.len() >= MOST_ASKED {
+                    asked.clear();
+                }
+                asked.insert(ask.to_owned(), event.at);
+            }
+            EventKind::TrialAccepted => {
+                if let Some(since) = asked.remove(ask) {
+                    self.answers.observe(event.at.since(since).as_secs_f64());
+                }
+            }
+            _ => {}
         }
     }
 

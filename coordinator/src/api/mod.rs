@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod experiments;
 mod extract;
+mod gauges;
 mod health;
 mod metrics;
 mod openapi;

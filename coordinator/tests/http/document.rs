@@ -35,7 +35,15 @@ async fn it_is_served_with_counts_of_what_happened() {
         "autoopt_events_total{kind=\"experiment.submitted\"} 1",
         "autoopt_attempts_total{stage=\"bench\",action=\"run\",ending=\"done\"} 1",
         "autoopt_stage_duration_seconds_count{stage=\"bench\"} 1",
+        "autoopt_experiment_budget_trials{experiment=\"counted\"} 3.0",
+        "autoopt_cluster_paused{cluster=\"here\"} 0.0",
+        "# EOF",
     ] {
-        assert!(metrics.lines().any(|l| l == line), "{line} is missing in\n{metrics}");
+        let there = metrics.lines().filter(|l| *l == line).count();
+        assert_eq!(there, 1, "{line} in\n{metrics}");
     }
+    assert!(
+        metrics.lines().any(|l| l.starts_with("autoopt_worker_steps_ended_total{worker=\"")),
+        "{metrics}"
+    );
 }
