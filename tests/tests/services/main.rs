@@ -1,7 +1,6 @@
 //! What an operator has of the six services, as separate processes over the real broker.
 
 mod logs;
-mod notebook;
 mod tls;
 
 use std::path::Path;
