@@ -6,6 +6,7 @@ use autoopt_coordinator::api::view::{ExperimentDetail, TrialView};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::AskId;
 use autoopt_epoch::message::{Ask, Observation, TrialKind};
+use autoopt_epoch::statistics::{Run, on_one_scale};
 use autoopt_optimizer::explain::{ExplainError, explain};
 
 use super::reference;
@@ -50,6 +51,10 @@ impl Explain {
 /// The question that the optimizer would be asked now.
 fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
     let (summary, spec) = (&detail.summary, &detail.spec);
+    let mut results: Vec<Observation> = trials.into_iter().filter_map(observation).collect();
+    let runs: Vec<(&str, &[Run])> =
+        detail.sites.iter().map(|(name, site)| (name.as_str(), site.baseline_runs.as_slice())).collect();
+    on_one_scale(&mut results, &runs);
     Ask {
         ask: AskId::derived(summary.id.0, "explain"),
         experiment: summary.name.clone(),
@@ -63,7 +68,7 @@ fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
         scale_free: spec.scale_free.clone(),
         budget: summary.budget.trials,
         parallel: 1,
-        results: trials.into_iter().filter_map(observation).collect(),
+        results,
         pending: Vec::new(),
     }
 }
@@ -75,7 +80,6 @@ fn observation(trial: TrialView) -> Option<Observation> {
         trial: trial.id,
         number: trial.number,
         kind: trial.kind,
-        // a trial that is bound to none shows its cluster only in its epochs
         cluster: trial.cluster.unwrap_or_default(),
         parameters: trial.parameters,
         outcome,

@@ -107,7 +107,11 @@ fn best(e: &ExperimentSummary) -> String {
         (Some(best), gain) => {
             let gain = gain.map(|gain| format!(", {}", Tone::Good.paint(&change(gain)))).unwrap_or_default();
             let n = best.number;
-            format!("{} by trial {n}{gain}", figure(best.objective))
+            let place = match e.clusters.as_slice() {
+                [_] => String::new(),
+                _ => format!(" on {}", plain(&best.cluster)),
+            };
+            format!("{} by trial {n}{place}{gain}", figure(best.objective))
         }
     }
 }

@@ -24,8 +24,10 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
     let baseline: BTreeMap<String, f64> =
         baselines.iter().filter_map(|t| Some((t.cluster.clone()?, objective(&t.measurements)?))).collect();
     let mean = (!baseline.is_empty()).then(|| baseline.values().sum::<f64>() / baseline.len() as f64);
+    // the best is beside the baseline of its own cluster, as far as it is known
+    let beside = e.best.as_ref().and_then(|best| baseline.get(&best.cluster).copied().or(mean));
     let gain =
-        e.best.as_ref().zip(mean).map(|(best, mean)| goal.sign() * (best.objective - mean) / mean.abs());
+        e.best.as_ref().zip(beside).map(|(best, found)| goal.sign() * (best.objective - found) / found.abs());
     ExperimentSummary {
         id: e.id,
         name: e.spec.name.clone(),
@@ -39,6 +41,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
         best: e.best.as_ref().map(|best| BestView {
             trial: best.trial,
             number: best.number,
+            cluster: best.cluster.clone(),
             objective: best.objective,
             parameters: best.parameters.clone(),
         }),
@@ -109,7 +112,7 @@ pub fn trial(t: &Trial, name: &str) -> TrialView {
         number: t.number,
         kind: t.kind,
         parameters: t.parameters.clone(),
-        cluster: t.cluster.clone(),
+        cluster: t.cluster.clone().or_else(|| measured_on(t)),
         ask: t.ask,
         note: t.note.clone(),
         again: t.again,
@@ -123,6 +126,14 @@ pub fn trial(t: &Trial, name: &str) -> TrialView {
         objective: objective(&t.measurements),
         metrics: metrics(&t.measurements),
         repeats: t.measurements.len().try_into().unwrap_or(u32::MAX),
+    }
+}
+
+/// Where a trial that was bound to no cluster was measured.
+fn measured_on(t: &Trial) -> Option<String> {
+    match &t.state {
+        TrialState::Ended { observation: Some(observation), .. } => Some(observation.cluster.clone()),
+        _ => None,
     }
 }
 

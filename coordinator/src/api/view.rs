@@ -56,8 +56,8 @@ pub struct ExperimentSummary {
     pub recommended: Option<RecommendedView>,
     /// The baseline's objective on each cluster where it has been measured.
     pub baseline: BTreeMap<String, f64>,
-    /// By how much the best is better than the mean of the baselines, as a part of it: 0.12 is 12 % better. Absent
-    /// while either is unknown, or where the baseline is 0.
+    /// By how much the best is better than the baseline of the cluster where it was measured, as a part of it: 0.12 is 12 %
+    /// better. Absent while either is unknown, or where the baseline is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
     /// The comparison of what the search found with the baseline by fresh runs, from its beginning on.
@@ -74,6 +74,9 @@ pub struct BestView {
     pub trial: TrialId,
     /// 0 is the baseline.
     pub number: u32,
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
     pub objective: f64,
     pub parameters: Parameters,
 }
@@ -186,7 +189,7 @@ pub struct TrialView {
     pub number: u32,
     pub kind: TrialKind,
     pub parameters: Parameters,
-    /// The only cluster it may run on, if it is bound to one.
+    /// The only cluster it may run on, if it is bound to one; where it was measured, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

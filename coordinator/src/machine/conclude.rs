@@ -154,11 +154,15 @@ impl Turn<'_> {
         }
         let mut leads = false;
         // the best of many runs of one configuration is no better configuration
-        if let (Outcome::Measured, Some(objective), false) = (outcome, objective, trial.again) {
-            leads = found.best.as_ref().is_none_or(|b| sign * objective > sign * b.objective);
+        if let (Outcome::Measured, Some(objective), Some(cluster), false) =
+            (outcome, objective, cluster, trial.again)
+        {
+            let beats = |b: &Best| sign * objective * found.factor(&b.cluster, cluster) > sign * b.objective;
+            leads = found.best.as_ref().is_none_or(beats);
             if leads {
                 let (number, parameters) = (trial.number, trial.parameters.clone());
-                found.best = Some(Best { trial: id, number, objective, parameters });
+                found.best =
+                    Some(Best { trial: id, number, cluster: cluster.to_owned(), objective, parameters });
             }
         }
         found.results.extend(observation.clone());

@@ -8,7 +8,7 @@ use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Observation, Outlook, Stage, TrialKind};
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::Run;
+use autoopt_epoch::statistics::{Run, in_terms_of};
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,20 @@ impl Experiment {
         by_model.or(measured).filter(|(number, _)| *number > 0)
     }
 
+    /// What a value of one cluster is multiplied by to be in the terms of another one.
+    pub(super) fn factor(&self, other: &str, own: &str) -> f64 {
+        if other == own {
+            return 1.0;
+        }
+        let runs = |cluster: &str| self.sites.get(cluster).map_or(&[][..], |site| &site.runs);
+        in_terms_of(runs(other), runs(own))
+    }
+
+    /// The runs of the baseline of each cluster, those included that have left.
+    pub(super) fn baseline_runs(&self) -> Vec<(&str, &[Run])> {
+        self.sites.iter().map(|(name, site)| (name.as_str(), site.runs.as_slice())).collect()
+    }
+
     /// How many epochs of a trial are to be measured.
     pub fn repeats(&self, trial: &Trial) -> usize {
         if trial.again { 1 } else { self.spec.repeats as usize }
@@ -208,11 +222,14 @@ impl Site {
     }
 }
 
-/// The best feasible trial so far, by the mean of its repeats.
+/// The best feasible trial so far, by the mean of its repeats; beside those of other clusters by its ratio to its own baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     pub trial: TrialId,
     pub number: u32,
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
     pub objective: f64,
     pub parameters: Parameters,
 }

@@ -15,3 +15,4 @@ mod random;
 mod regressions;
 mod scenarios;
 mod support;
+mod unlike;

@@ -1,16 +1,18 @@
 //! What may be said of two configurations that were measured several times, pure.
 //!
-//! [`claim`] compares them from runs in pairs, [`pairs_wanted`] plans how many pairs that takes, and [`drift`] tells whether the
-//! system itself moved meanwhile. The method, with what it does not do, is in `docs/claims.md`.
+//! [`claim`] compares them from runs in pairs, [`pairs_wanted`] plans how many pairs that takes, [`drift`] tells whether the
+//! system itself moved meanwhile, and [`on_one_scale`] puts values of clusters that differ beside each other. The method, with what it does not do, is in `docs/claims.md`.
 
 mod claim;
 mod drift;
 mod plan;
 mod student;
+mod terms;
 
 pub use claim::{Claim, ClusterClaim, Pair, Pairs, Scale, Verdict, claim};
 pub use drift::{Drift, Run, drift};
 pub use plan::{Precision, pairs_wanted};
+pub use terms::{in_terms_of, on_one_scale};
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
