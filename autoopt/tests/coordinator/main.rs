@@ -1,6 +1,7 @@
 //! The real command line against a real coordinator over RabbitMQ.
 
 mod messages;
+mod notebook;
 mod support;
 
 use std::time::Duration;

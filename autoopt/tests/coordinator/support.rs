@@ -99,8 +99,15 @@ impl Services {
 
     /// `autoopt` with these arguments, not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_autoopt"));
-        command.args(arguments).env("AUTOOPT_SERVER", &self.server).env_remove("AUTOOPT_TOKEN_FILE");
+        let mut command = self.program(env!("CARGO_BIN_EXE_autoopt"));
+        command.args(arguments);
+        command
+    }
+
+    /// A program that finds these services, not started.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("AUTOOPT_SERVER", &self.server).env_remove("AUTOOPT_TOKEN_FILE");
         command.env_remove("AUTOOPT_CONFIG").env("AUTOOPT_BUS__URL", self.vhost.url());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
