@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod dashboard;
+mod hosts;
 mod lab;
 mod task;
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{dashboard, lab};
+use crate::{dashboard, hosts, lab};
 
 /// One thing that CI checks.
 pub(crate) struct Task {
@@ -51,6 +51,11 @@ pub(crate) const TASKS: &[Task] = &[
         name: "lab",
         about: "the stages work on a real OpenStack control plane, and a run survives its services",
         run: lab::check,
+    },
+    Task {
+        name: "hosts",
+        about: "the packages work on hosts with systemd, alone and as a lab of three, killed and upgraded",
+        run: hosts::check,
     },
 ];
 
