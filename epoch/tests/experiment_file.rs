@@ -279,6 +279,28 @@ fn json_is_the_same_experiment_and_its_mistakes_have_paths() {
             .starts_with("parameters[1].low: expected a number, found the text")
     );
     assert!(with("/budget/trials", 0.into()).starts_with("budget.trials: `trials` is 0"));
+    assert_eq!(
+        with("/algorithm", serde_json::json!({"name": "gp", "warm_start": ["old.json"]})),
+        "algorithm.warm_start[0]: the file `old.json` is not read here; expected the results in its place; `autoopt submit` \
+         puts them there"
+    );
+    let without = serde_json::json!([{"name": "old", "goal": "minimize", "results": []}]);
+    assert!(
+        with("/algorithm", serde_json::json!({"name": "gp", "warm_start": without}))
+            .starts_with("algorithm.warm_start[0]: `old` has no measured baseline")
+    );
+}
+
+#[test]
+fn presets_are_trials_of_the_space() {
+    let mut json = serde_json::to_value(parse_toml(init_template(), "e.toml").unwrap()).unwrap();
+    json["presets"] = serde_json::json!([{}, {"workers": 8}, {"workers": 0}, {"wrkers": 8}]);
+    let problems = parse_json(&json).unwrap_err();
+    let told: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(told, ["presets[2].workers", "presets[3].wrkers"], "{problems:?}");
+    json["budget"]["trials"] = 1.into();
+    json["presets"] = serde_json::json!([{}, {}]);
+    assert!(parse_json(&json).unwrap_err()[0].message.contains("2 presets are more than the 1 trials"));
 }
 
 proptest! {

@@ -193,14 +193,19 @@ mod tests {
             log_main_lengths: vec![-1.0, 0.1],
             log_main: -1.0,
             log_noise: -4.0,
+            tasks: Vec::new(),
         };
         let values = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
         let labels = points.iter().map(|p| if p[0] + p[1] > 1.2 { -1.0 } else { 1.0 }).collect();
         let repeats = vec![1.0; 12];
-        let objective =
-            Gp::new(&columns, &hyper, &Data { points: points.clone(), values, repeats: repeats.clone() })
-                .unwrap();
-        let feasibility = Gp::new(&columns, &hyper, &Data { points, values: labels, repeats }).unwrap();
+        let objective = Gp::new(
+            &columns,
+            &hyper,
+            &Data { points: points.clone(), values, repeats: repeats.clone(), ..Data::default() },
+        )
+        .unwrap();
+        let feasibility =
+            Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
         for feasibility in [None, Some(feasibility)] {
             let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
             let acquisition = Acquisition { objective: objective.clone(), draws, feasibility };

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use autoopt_epoch::experiment::{Earlier, WarmStart};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::TrialId;
-use autoopt_epoch::message::{Ask, Observation};
+use autoopt_epoch::message::{Ask, Goal, Observation};
 use autoopt_epoch::space::Parameters;
 
+use crate::align::{Baselines, by_cluster};
 use crate::space::{Codec, Point};
+use crate::surrogate::Relation;
 
 /// One ended trial.
 #[derive(Clone, Debug)]
@@ -27,6 +30,15 @@ pub struct Seen {
     /// Which trial it was, and its number.
     pub trial: TrialId,
     pub number: u32,
+    /// Where it was measured: an index of [`Known::places`].
+    pub place: usize,
+}
+
+/// A cluster, of this experiment or of an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// 0 for the function that is sought, `t` for task `t − 1`.
+    pub task: usize,
 }
 
 /// Everything an ask tells.
@@ -36,6 +48,14 @@ pub struct Known {
     pub seen: Vec<Seen>,
     /// Points being evaluated, sorted.
     pub pending: Vec<Point>,
+    /// Ended trials of earlier experiments that have a place in the space, sorted in the same way.
+    pub earlier: Vec<Seen>,
+    /// Clusters, those of the experiment first.
+    pub places: Vec<Place>,
+    /// Their baselines.
+    pub baselines: Baselines,
+    /// The tasks of the places. The clusters of an experiment are tasks where there are several.
+    pub relations: Vec<Relation>,
     evaluated_keys: HashSet<Vec<u64>>,
     pending_keys: HashSet<Vec<u64>>,
 }
@@ -44,42 +64,42 @@ impl Known {
     /// Reads `ask`. Results that have no place in the space (an unknown choice, a number far outside) are left out, as is
     /// an objective that is not finite.
     pub fn new(ask: &Ask, codec: &Codec) -> Self {
-        let noise = noise(ask);
-        let mut seen: Vec<Seen> = ask
-            .results
-            .iter()
-            .filter_map(|result| {
-                let feasible = result.outcome == Outcome::Measured && result.violations.is_empty();
-                let value = result.objective.filter(|x| x.is_finite()).map(|x| -ask.goal.sign() * x);
-                let teaches =
-                    matches!(result.outcome, Outcome::Measured | Outcome::Infeasible | Outcome::Violated)
-                        && (value.is_some() || !feasible);
-                Some(Seen {
-                    point: codec.encode(&result.parameters).filter(|_| teaches)?,
-                    value,
-                    feasible,
-                    repeats: worth(result, noise),
-                    allowed: codec.allows(&result.parameters),
-                    parameters: result.parameters.clone(),
-                    trial: result.trial,
-                    number: result.number,
-                })
-            })
-            .collect();
-        seen.sort_by(|a, b| {
-            order(&a.point, &b.point)
-                .then(a.value.unwrap_or(f64::NAN).total_cmp(&b.value.unwrap_or(f64::NAN)))
-                .then(a.feasible.cmp(&b.feasible))
-                .then(a.repeats.total_cmp(&b.repeats))
-                .then(a.number.cmp(&b.number))
-                .then(a.trial.cmp(&b.trial))
-        });
+        let (mut places, mut baselines, mut relations) = (Vec::new(), Baselines::default(), Vec::new());
+        let own = by_cluster(&ask.results);
+        let mut seen = Vec::new();
+        let spread = noise(&ask.results);
+        for results in own.values() {
+            if own.len() > 1 {
+                relations.push(Relation::Cluster);
+            }
+            let place = places.len();
+            places.push(Place { task: relations.len() });
+            baselines.add(results.iter().copied());
+            seen.extend(results.iter().filter_map(|r| see(r, place, ask.goal, spread, codec)));
+        }
+        baselines.refer();
+        seen.sort_by(in_order);
+        let mut earlier = Vec::new();
+        for other in ask.algorithm.warm_start.iter().filter_map(told) {
+            relations.push(Relation::Earlier);
+            let spread = noise(&other.results);
+            for results in by_cluster(&other.results).values() {
+                let place = places.len();
+                places.push(Place { task: relations.len() });
+                baselines.add(results.iter().copied());
+                let known = results.iter().filter_map(|r| {
+                    see(&within(r, codec), place, other.goal, spread, codec).filter(|s| s.value.is_some())
+                });
+                earlier.extend(known);
+            }
+        }
+        earlier.sort_by(in_order);
         let mut pending: Vec<Point> =
             ask.pending.iter().filter_map(|p| codec.encode(&p.parameters)).collect();
         pending.sort_by(|a, b| order(a, b));
         let evaluated_keys = seen.iter().map(|s| key(&codec.snap(&s.point))).collect();
         let pending_keys = pending.iter().map(|p| key(&codec.snap(p))).collect();
-        Self { seen, pending, evaluated_keys, pending_keys }
+        Self { seen, pending, earlier, places, baselines, relations, evaluated_keys, pending_keys }
     }
 
     /// Whether `point` is being evaluated now.
@@ -98,6 +118,48 @@ impl Known {
     }
 }
 
+/// What is told of an earlier experiment; a file that nobody has read tells nothing.
+fn told(warm_start: &WarmStart) -> Option<&Earlier> {
+    match warm_start {
+        WarmStart::Earlier(earlier) => Some(earlier),
+        WarmStart::File(_) => None,
+    }
+}
+
+/// `result` of another space as one of this: what cannot vary here is left out, and what is missing has its default.
+fn within(result: &Observation, codec: &Codec) -> Observation {
+    Observation { parameters: codec.varying(&result.parameters), ..result.clone() }
+}
+
+/// A result, if it teaches something and has a place in the space.
+fn see(result: &Observation, place: usize, goal: Goal, noise: Option<f64>, codec: &Codec) -> Option<Seen> {
+    let feasible = result.outcome == Outcome::Measured && result.violations.is_empty();
+    let value = result.objective.filter(|x| x.is_finite()).map(|x| -goal.sign() * x);
+    let teaches = matches!(result.outcome, Outcome::Measured | Outcome::Infeasible | Outcome::Violated)
+        && (value.is_some() || !feasible);
+    Some(Seen {
+        point: codec.encode(&result.parameters).filter(|_| teaches)?,
+        value,
+        feasible,
+        repeats: worth(result, noise),
+        allowed: codec.allows(&result.parameters),
+        parameters: result.parameters.clone(),
+        trial: result.trial,
+        number: result.number,
+        place,
+    })
+}
+
+fn in_order(a: &Seen, b: &Seen) -> std::cmp::Ordering {
+    order(&a.point, &b.point)
+        .then(a.value.unwrap_or(f64::NAN).total_cmp(&b.value.unwrap_or(f64::NAN)))
+        .then(a.feasible.cmp(&b.feasible))
+        .then(a.repeats.total_cmp(&b.repeats))
+        .then(a.place.cmp(&b.place))
+        .then(a.number.cmp(&b.number))
+        .then(a.trial.cmp(&b.trial))
+}
+
 /// Degrees of freedom at which the noise of all results is held against that of one: few repeats that happen to lie close to each
 /// other are no proof of precision. The form is that of Smyth (2004), where it is estimated from thousands of cases.
 const SHRINKAGE: f64 = 4.0;
@@ -114,8 +176,8 @@ fn variance(result: &Observation) -> Option<(f64, f64)> {
 }
 
 /// The variance of one measurement over all results; `None` where no result tells one.
-fn noise(ask: &Ask) -> Option<f64> {
-    let each: Vec<(f64, f64)> = ask.results.iter().filter_map(variance).collect();
+fn noise(results: &[Observation]) -> Option<f64> {
+    let each: Vec<(f64, f64)> = results.iter().filter_map(variance).collect();
     let freedom: f64 = each.iter().map(|(_, d)| d).sum();
     // parts of it are summed, which may be in any order of arrival
     let mut parts: Vec<f64> = each.iter().map(|(v, d)| v * (d / freedom)).collect();

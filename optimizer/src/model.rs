@@ -3,13 +3,14 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::acquisition::Acquisition;
+use crate::align::{Alignment, Baselines};
 use crate::design;
-use crate::known::Known;
+use crate::known::{Known, Seen};
 use crate::outlook::Models;
-use crate::space::{Codec, Column};
+use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, sample, search};
 use crate::surrogate::warp::{CURVATURES, Warp};
-use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs};
+use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
 const SUBSET: usize = 70;
@@ -18,6 +19,10 @@ const STEPS: u64 = 30;
 const FEW_STEPS: u64 = 8;
 /// A model is conditioned on no more results than this, the time being cubic in them.
 const MOST: usize = 1000;
+/// The same of earlier experiments.
+const MOST_EARLIER: usize = 300;
+/// An earlier experiment that turns out to have less to do with this one is left out: it would explain less than a quarter.
+const LEAST_CORRELATION: f64 = 0.5;
 /// Pending points of which more are not looked at by the model; it proposes none of them anyway.
 const MOST_PENDING: usize = 200;
 /// Sets of hyperparameters in an ensemble, and steps between two of them.
@@ -42,20 +47,24 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
     }
-    let (data, feasible) = observations(known);
-    let fitted = Fitted::new(columns, &data);
-    let objective = fitted.model(columns, &data)?;
-    let mut baseline: Vec<(f64, usize)> = (0..feasible.len())
-        .filter(|i| feasible[*i])
-        .map(|i| (objective.mean_at(&data.points[i]), i))
+    let observations = Observations::new(known);
+    let fitted = Fitted::new(columns, &observations, &known.baselines);
+    let objective = fitted.model(columns, &fitted.hyper)?;
+    let points = &observations.data.points;
+    let mut baseline: Vec<(f64, usize)> = (0..observations.own)
+        .filter(|i| observations.feasible[*i])
+        .map(|i| (objective.mean_at(&points[i]), i))
         .collect();
     baseline.sort_by(|a, b| a.0.total_cmp(&b.0));
     // the same point again has the same mean
-    baseline.dedup_by(|a, b| data.points[a.1] == data.points[b.1]);
+    baseline.dedup_by(|a, b| points[a.1] == points[b.1]);
     baseline.truncate(BASELINE);
-    let baseline: Vec<usize> = baseline.into_iter().map(|(_, i)| i).collect();
-    let pending = &known.pending[..known.pending.len().min(MOST_PENDING)];
-    let draws = Draws::new(&objective, &baseline, pending, DRAWS, seed)?;
+    // a result of a cluster is not one of the function that all clusters share, so that is drawn beside it
+    let (shared, of_cluster): (Vec<usize>, Vec<usize>) =
+        baseline.into_iter().map(|(_, i)| i).partition(|i| objective.of().get(*i).is_none_or(|t| *t == 0));
+    let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
+    extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
+    let draws = Draws::new(&objective, &shared, &extra, DRAWS, seed)?;
     let acquisition = Acquisition { objective, draws, feasibility: feasibility(columns, known)? };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
@@ -81,50 +90,93 @@ pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Ensemb
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
     }
-    let (data, _) = observations(known);
-    let fitted = Fitted::new(columns, &data);
+    let fitted = Fitted::new(columns, &Observations::new(known), &known.baselines);
     let gps = fitted
         .sample(columns, &mut design::generator(seed))
         .into_iter()
-        .map(|hyper| Gp::new(columns, &hyper, &transformed(&data, &fitted.warp)))
+        .map(|hyper| fitted.model(columns, &hyper))
         .collect::<Result<Vec<Gp>, GpError>>()?;
     Ok(Some(Ensemble { gps, warp: fitted.warp }))
 }
 
-/// Every value with its point, and whether it worked. A point that was measured more than once is there as often: how far
-/// its values lie apart tells the noise.
-fn observations(known: &Known) -> (Data, Vec<bool>) {
-    let mut data = Data::default();
-    let mut feasible = Vec::new();
-    for seen in &known.seen {
-        if let Some(value) = seen.value {
-            data.points.push(seen.point.clone());
-            data.values.push(value);
-            data.repeats.push(seen.repeats);
-            feasible.push(seen.feasible);
+/// Every value with its point, and whether it worked; those of earlier experiments after those of this one. A point that was
+/// measured more than once is there as often: how far its values lie apart tells the noise.
+#[derive(Default)]
+struct Observations {
+    /// Values as they were measured.
+    data: Data,
+    places: Vec<usize>,
+    feasible: Vec<bool>,
+    /// How many are of this experiment.
+    own: usize,
+}
+
+impl Observations {
+    fn new(known: &Known) -> Self {
+        let mut all =
+            Self { data: Data { relations: known.relations.clone(), ..Data::default() }, ..Self::default() };
+        all.take(&known.seen, MOST, known);
+        all.own = all.places.len();
+        all.take(&known.earlier, MOST_EARLIER.min(MOST - all.own), known);
+        if known.relations.is_empty() {
+            all.data.of.clear();
+        }
+        all
+    }
+
+    /// At most `most` of `seen`.
+    fn take(&mut self, seen: &[Seen], most: usize, known: &Known) {
+        let valued: Vec<(f64, &Seen)> = seen.iter().filter_map(|s| Some((s.value?, s))).collect();
+        let aligned: Vec<f64> = valued
+            .iter()
+            .map(|(value, s)| known.baselines.aligned(Alignment::Difference, s.place, *value))
+            .collect();
+        for i in spread(&aligned, most) {
+            let (value, seen) = valued[i];
+            self.data.points.push(seen.point.clone());
+            self.data.values.push(value);
+            self.data.repeats.push(seen.repeats);
+            self.data.of.push(known.places[seen.place].task);
+            self.places.push(seen.place);
+            self.feasible.push(seen.feasible);
         }
     }
-    let kept = spread(&data.values, MOST);
-    (select(&data, &kept), kept.iter().map(|i| feasible[*i]).collect())
+
+    /// Those with the indices `kept`, among which are all of this experiment.
+    fn select(&self, kept: &[usize]) -> Self {
+        Self {
+            data: select(&self.data, kept),
+            places: kept.iter().map(|i| self.places[*i]).collect(),
+            feasible: kept.iter().map(|i| self.feasible[*i]).collect(),
+            own: self.own,
+        }
+    }
+
+    /// With values in the terms of one place.
+    fn aligned(&self, baselines: &Baselines, alignment: Alignment) -> Data {
+        let values = self.data.values.iter().zip(&self.places);
+        let values = values.map(|(value, place)| baselines.aligned(alignment, *place, *value)).collect();
+        Data { values, ..self.data.clone() }
+    }
 }
 
 fn transformed(data: &Data, warp: &Warp) -> Data {
     Data { values: data.values.iter().map(|y| warp.apply(*y)).collect(), ..data.clone() }
 }
 
-/// The transformation of the outputs that makes them most probable, and the hyperparameters with it.
+/// The alignment of places and the transformation of the outputs that make them most probable, and the hyperparameters with them.
 struct Fitted {
     warp: Warp,
     hyper: Hyper,
+    /// Everything, aligned.
+    data: Data,
     part: Data,
     pairs: Pairs,
 }
 
 impl Fitted {
-    fn new(columns: &[Column], data: &Data) -> Self {
-        let part = select(data, &spread(&data.values, SUBSET));
-        let pairs = Pairs::new(columns, &part.points);
-        let mode = default_start(columns.len());
+    fn new(columns: &[Column], observations: &Observations, baselines: &Baselines) -> Self {
+        let mode = default_start(columns.len(), &observations.data.relations);
         // little noise and short scales, or much noise and long ones: often both are a mode
         let starts = [
             Hyper { log_noise: -5.0, ..mode.clone() },
@@ -134,33 +186,69 @@ impl Fitted {
                 ..mode
             },
         ];
-        let warp = Warp::new(&data.values, None);
-        let (mut hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &starts, STEPS);
-        let mut best = (density + warp.log_jacobian(&part.values), warp, hyper.clone());
-        if part.points.len() >= CURVED_FROM {
+        let alignments = baselines.alignments();
+        let candidates = alignments.iter().map(|alignment| {
+            let data = observations.aligned(baselines, *alignment);
+            let kept = subset(&data.values, observations.own);
+            let part = select(&data, &kept);
+            let pairs = Pairs::new(columns, &part.points);
+            let warp = Warp::new(&data.values, None);
+            let (hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &starts, STEPS);
+            // densities of values as they were measured, so that alignments can be compared
+            let slopes: f64 =
+                kept.iter().map(|i| baselines.log_slope(*alignment, observations.places[*i])).sum();
+            let level = slopes - kept.len() as f64 * warp.log_spread();
+            let density = density + warp.log_jacobian(&part.values);
+            (density + level, density, Self { warp, hyper, data, part, pairs })
+        });
+        let (_, mut density, mut best) =
+            candidates.reduce(|a, b| if b.0 > a.0 { b } else { a }).expect("there is at least one alignment");
+        // its own results would still decide on length scales and on the transformation
+        let apart = |t: usize| {
+            t.checked_sub(1).is_some_and(|t| {
+                best.data.relations[t] == Relation::Earlier
+                    && best.hyper.tasks[t].correlation() < LEAST_CORRELATION
+            })
+        };
+        if best.data.of.iter().any(|t| apart(*t)) {
+            let kept: Vec<usize> =
+                (0..observations.places.len()).filter(|i| !apart(best.data.of[*i])).collect();
+            return Self::new(columns, &observations.select(&kept), baselines);
+        }
+        if best.part.points.len() >= CURVED_FROM {
+            let mut hyper = best.hyper.clone();
             for log_delta in CURVATURES {
-                let warp = Warp::new(&data.values, Some(log_delta));
-                let density;
-                (hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &[hyper], FEW_STEPS);
-                let total = density + warp.log_jacobian(&part.values);
-                if total > best.0 {
-                    best = (total, warp, hyper.clone());
+                let warp = Warp::new(&best.data.values, Some(log_delta));
+                let found;
+                (hyper, found) =
+                    search(columns, &best.pairs, &transformed(&best.part, &warp), &[hyper], FEW_STEPS);
+                let total = found + warp.log_jacobian(&best.part.values);
+                if total > density {
+                    density = total;
+                    (best.warp, best.hyper) = (warp, hyper.clone());
                 }
             }
         }
-        let (_, warp, hyper) = best;
-        let (hyper, _) = search(columns, &pairs, &transformed(&part, &warp), &[hyper], FEW_STEPS);
-        Self { warp, hyper, part, pairs }
+        let part = transformed(&best.part, &best.warp);
+        let (hyper, _) = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
+        Self { hyper, ..best }
     }
 
-    fn model(&self, columns: &[Column], data: &Data) -> Result<Gp, GpError> {
-        Gp::new(columns, &self.hyper, &transformed(data, &self.warp))
+    fn model(&self, columns: &[Column], hyper: &Hyper) -> Result<Gp, GpError> {
+        Gp::new(columns, hyper, &transformed(&self.data, &self.warp))
     }
 
     fn sample(&self, columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Vec<Hyper> {
         let data = transformed(&self.part, &self.warp);
         sample(columns, &self.pairs, &data, &self.hyper, (SAMPLES, THIN), rng)
     }
+}
+
+/// Results on which hyperparameters are searched: as many of earlier experiments as of this one.
+fn subset(values: &[f64], own: usize) -> Vec<usize> {
+    let mut kept = spread(&values[..own], SUBSET);
+    kept.extend(spread(&values[own..], SUBSET).into_iter().map(|i| own + i));
+    kept
 }
 
 /// At most `most` indices of `values`: all, or the better half of `most` by value and of the rest every k-th.
@@ -183,6 +271,8 @@ fn select(data: &Data, indices: &[usize]) -> Data {
         points: indices.iter().map(|i| data.points[*i].clone()).collect(),
         values: indices.iter().map(|i| data.values[*i]).collect(),
         repeats: indices.iter().map(|i| data.repeats[*i]).collect(),
+        of: indices.iter().filter_map(|i| data.of.get(*i).copied()).collect(),
+        relations: data.relations.clone(),
     }
 }
 
@@ -195,8 +285,9 @@ fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError>
         points: known.seen.iter().map(|s| s.point.clone()).collect(),
         values: known.seen.iter().map(|s| if s.feasible { 1.0 } else { -1.0 }).collect(),
         repeats: vec![1.0; known.seen.len()],
+        ..Data::default()
     };
-    let start = Hyper { log_noise: -1.5, ..default_start(columns.len()) };
+    let start = Hyper { log_noise: -1.5, ..default_start(columns.len(), &[]) };
     let data = select(&data, &spread(&data.values, MOST));
     let part = select(&data, &spread(&data.values, SUBSET));
     let (hyper, _) = search(columns, &Pairs::new(columns, &part.points), &part, &[start], FEW_STEPS);

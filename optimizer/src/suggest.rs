@@ -1,7 +1,7 @@
 //! The answer to an ask: a pure function of it.
 
 use autoopt_epoch::formula::Linear;
-use autoopt_epoch::message::{Ask, Outlook};
+use autoopt_epoch::message::{Ask, Observation, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
 use crate::design::{self, Grid, NoneLeft};
@@ -52,6 +52,11 @@ pub enum SuggestError {
     /// A constraint that cannot be read.
     #[error("constraint `{text}`: {reason}")]
     Constraint { text: String, reason: String },
+    /// A result that is no number, of which it cannot be said whether it is good.
+    #[error(
+        "the objective of trial {number} on `{cluster}` is {objective}; expected a finite number, or none if it failed"
+    )]
+    Objective { number: u32, cluster: String, objective: f64 },
     /// No point satisfies all constraints.
     #[error(
         "no point of the space keeps all constraints ({constraints}); loosen one, or widen a parameter's bounds"
@@ -70,6 +75,7 @@ pub enum SuggestError {
 /// Proposes the next trial. Depends on nothing but `ask`; the order of its results is of no matter.
 pub fn suggest(ask: &Ask) -> Result<Suggestion, SuggestError> {
     let settings = Settings::new(&ask.algorithm)?;
+    finite(&ask.results)?;
     let codec = codec(ask)?;
     let known = Known::new(ask, &codec);
     let seed = seed(ask, &known);
@@ -87,7 +93,10 @@ fn modelled(
     known: &Known,
     seed: u64,
 ) -> Result<Suggestion, SuggestError> {
-    let initial = settings.initial.unwrap_or_else(|| (codec.columns().len() as u32 / 2 + 1).clamp(5, 10));
+    let few = (codec.columns().len() as u32 / 2 + 1).clamp(5, 10);
+    // where earlier results fill the space, one of this experiment ties them to it
+    let few = if known.earlier.len() >= few as usize { 1 } else { few };
+    let initial = settings.initial.unwrap_or(few);
     if known.seen.len() + known.pending.len() < initial as usize {
         return space_filling(ask, settings, codec, known, seed, initial);
     }
@@ -198,6 +207,17 @@ fn shortage(ask: &Ask, known: &Known, shortage: design::Shortage) -> SuggestErro
 fn seed(ask: &Ask, known: &Known) -> u64 {
     let pending: Vec<u64> = known.pending.iter().flatten().map(|x: &f64| x.to_bits()).collect();
     design::seed(&[&[ask.seed, u64::from(ask.number)], pending.as_slice()].concat())
+}
+
+/// Messages cannot carry a NaN, but programs can.
+fn finite(results: &[Observation]) -> Result<(), SuggestError> {
+    let objectives = results.iter().filter_map(|r| Some((r, r.objective?)));
+    match objectives.into_iter().find(|(_, objective)| !objective.is_finite()) {
+        Some((result, objective)) => {
+            Err(SuggestError::Objective { number: result.number, cluster: result.cluster.clone(), objective })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The code of the ask's space.

@@ -17,6 +17,7 @@ fn hyper() -> Hyper {
         log_main_lengths: vec![-1.4, -0.6, 0.3],
         log_main: -0.3,
         log_noise: -2.5,
+        tasks: Vec::new(),
     }
 }
 
@@ -134,7 +135,7 @@ fn data(n: u32) -> Data {
         .iter()
         .map(|p| (7.0 * p[0]).sin() - p[1] + 0.4 * p[2] + 0.3 * design::normal(&mut rng))
         .collect();
-    Data { points, values, repeats: (0..n).map(|i| f64::from(1 + i % 3)).collect() }
+    Data { points, values, repeats: (0..n).map(|i| f64::from(1 + i % 3)).collect(), ..Data::default() }
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn intervals_cover_as_often_as_they_say() {
         let f = draw(&vec![mean; at.len()], &root(&prior), &mut rng);
         let noise = (0.5 * hyper.log_noise).exp();
         let values = f[..30].iter().map(|f| f + noise * design::normal(&mut rng)).collect();
-        let data = Data { points: at[..30].to_vec(), values, repeats: vec![1.0; 30] };
+        let data = Data { points: at[..30].to_vec(), values, repeats: vec![1.0; 30], ..Data::default() };
         let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
         for (x, truth) in at[30..].iter().zip(&f[30..]) {
             let posterior = gp.predict(x);

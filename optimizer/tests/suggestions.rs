@@ -115,6 +115,30 @@ fn any_outcomes_are_lived_with() {
 }
 
 #[test]
+fn a_result_that_is_no_number_is_refused_by_its_name() {
+    let space = plane();
+    let mut ask = ask(&space, &[], &evaluated(&space, &[], 12, |_, p| Some(bowl(p))));
+    ask.results[7].number = 8;
+    for wrong in [f64::NAN, f64::INFINITY] {
+        ask.results[7].objective = Some(wrong);
+        let told = suggest(&ask).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("the objective of trial 8 on `c` is {wrong};")), "{told}");
+    }
+}
+
+#[test]
+fn many_exact_duplicates_are_lived_with() {
+    // equal rows of the covariance, equal values: singular but for the noise that the model comes to believe is none
+    let space = plane();
+    let one = evaluated(&space, &[], 3, |_, p| Some(bowl(p)));
+    let results: Vec<Value> = (0..150).map(|i| one[i % 3].clone()).collect();
+    let ask = ask(&space, &[], &results);
+    assert_eq!(checked(&ask).origin, Origin::Model);
+    let best = recommend(&ask).unwrap();
+    assert!(ask.results.iter().all(|r| bowl(&best) <= bowl(&r.parameters)), "{best:?}");
+}
+
+#[test]
 fn one_lucky_value_of_several_does_not_decide() {
     let space = plane();
     let mut results = evaluated(&space, &[], 10, |_, p| Some(bowl(p)));

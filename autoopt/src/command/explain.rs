@@ -3,13 +3,13 @@
 mod render;
 
 use autoopt_coordinator::api::view::{ExperimentDetail, TrialView};
-use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::AskId;
-use autoopt_epoch::message::{Ask, Observation, TrialKind};
+use autoopt_epoch::message::{Ask, Observation};
 use autoopt_epoch::statistics::{Run, on_one_scale};
 use autoopt_optimizer::explain::{ExplainError, explain};
 
 use super::reference;
+use super::warm_start::observation;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
 use crate::show::{say, say_json};
@@ -71,22 +71,4 @@ fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
         results,
         pending: Vec::new(),
     }
-}
-
-/// What a trial teaches, if it does.
-fn observation(trial: TrialView) -> Option<Observation> {
-    let outcome = trial.outcome.filter(|_| trial.kind != TrialKind::Closing)?;
-    matches!(outcome, Outcome::Measured | Outcome::Infeasible | Outcome::Violated).then(|| Observation {
-        trial: trial.id,
-        number: trial.number,
-        kind: trial.kind,
-        cluster: trial.cluster.unwrap_or_default(),
-        parameters: trial.parameters,
-        outcome,
-        objective: trial.objective,
-        std_error: None,
-        repeats: trial.repeats,
-        metrics: trial.metrics,
-        violations: Vec::new(),
-    })
 }

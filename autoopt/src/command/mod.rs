@@ -25,6 +25,7 @@ mod status;
 mod submit;
 mod trial;
 mod validate;
+mod warm_start;
 mod watch;
 
 use autoopt_coordinator::machine::Phase;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use autoopt_epoch::experiment::{self, ExperimentSpec};
 
+use super::warm_start;
 use crate::fault::Fault;
 use crate::show::{say, say_json};
 
@@ -35,7 +36,9 @@ impl Validate {
     }
 }
 
-/// The experiment in `file`; the fault shows each mistake at its line.
+/// The experiment in `file`, with the results of earlier ones; the fault shows each mistake at its line.
 pub(crate) fn load(file: &Path) -> Result<ExperimentSpec, Fault> {
-    experiment::load(file).map_err(Fault::in_file)
+    let mut spec = experiment::load(file).map_err(Fault::in_file)?;
+    warm_start::read(&mut spec.algorithm.warm_start, file)?;
+    Ok(spec)
 }

@@ -54,6 +54,33 @@ async fn an_experiment_is_submitted_watched_and_exported() {
     let exported: Json = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
     assert_eq!(exported["trials"].as_array().map(Vec::len), Some(12));
     assert_eq!(exported["experiment"]["name"], "ten");
+    assert!(
+        exported["trials"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|t| t["kind"] == "closing" || t["cluster"] == "here")
+    );
+
+    // what it learned is where another one begins, after its own presets
+    let next = services.experiment("next", 3, "x");
+    let text = std::fs::read_to_string(&next).unwrap();
+    let more = "presets = [{ x = 2.0 }]\nalgorithm = { name = \"gp\", warm_start = [\"ten.json\"] }\n";
+    std::fs::write(&next, format!("{more}{text}")).unwrap();
+    services.run(&["validate", &next]).await.ended(0);
+    services
+        .run(&["submit", &next, "--watch"])
+        .await
+        .ended(0)
+        .with(&["trial 1 ended measured with 2", "next: ended"]);
+    let trials = services.json(&["export", "next"]).await["trials"].clone();
+    let note = |n: u32| {
+        let trial = trials.as_array().unwrap().iter().find(|t| t["number"] == n).unwrap();
+        trial["note"].as_str().unwrap().to_owned()
+    };
+    assert!(note(3).starts_with("noisy expected improvement"), "no design of its own: {trials}");
+    std::fs::write(&next, format!("{more}{text}").replace("ten.json", "none.json")).unwrap();
+    services.run(&["submit", &next]).await.ended(65).with(&["none.json", "a `warm_start`"]);
 
     let shown = services.run(&["trial", "show", "ten#1"]).await.ended(0);
     shown.with(&["trial 1 of ten: measured", "collect", "done"]);

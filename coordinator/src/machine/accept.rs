@@ -114,7 +114,8 @@ impl Turn<'_> {
         }
     }
 
-    fn accept(
+    /// Takes a trial whose values are the space's into the experiment.
+    pub(super) fn accept(
         &mut self,
         experiment: ExperimentId,
         id: TrialId,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autoopt_epoch::experiment::ExperimentSpec;
-use autoopt_epoch::id::ExperimentId;
-use autoopt_epoch::message::EventKind;
+use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::message::{self, EventKind};
 use autoopt_epoch::space::Space;
 use serde_json::json;
 
@@ -29,10 +29,13 @@ impl Turn<'_> {
         if spec.clusters.is_empty() {
             return self.reject("the experiment names no cluster");
         }
-        if let Err(problems) = Space::new(spec.parameters.clone(), &spec.constraints) {
-            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            return self.reject(all.join("; "));
-        }
+        let space = match Space::new(spec.parameters.clone(), &spec.constraints) {
+            Ok(space) => space,
+            Err(problems) => {
+                let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                return self.reject(all.join("; "));
+            }
+        };
         let sites: BTreeMap<String, Site> =
             spec.clusters.iter().map(|c| (c.clone(), Site::default())).collect();
         let clusters: Vec<String> = sites.keys().cloned().collect();
@@ -66,6 +69,20 @@ impl Turn<'_> {
         self.announce(id, &clusters);
         for cluster in clusters {
             self.open_site(id, &cluster);
+        }
+        for (i, preset) in spec.presets.iter().enumerate() {
+            let Ok(parameters) = space.conform(&space.filled(preset)) else { continue };
+            let trial = TrialId::derived(id.0, &format!("preset/{i}"));
+            let given = message::Trial {
+                experiment: spec.name.clone(),
+                trial: Some(trial),
+                parameters: parameters.clone(),
+                cluster: None,
+                ask: None,
+                note: Some(format!("preset {} of {}", i + 1, spec.presets.len())),
+                outlook: None,
+            };
+            self.accept(id, trial, given, parameters);
         }
     }
 

@@ -52,6 +52,30 @@ fn an_experiment_goes_round_and_leaves_its_cluster_as_it_was_found() {
 }
 
 #[test]
+fn presets_come_after_the_baseline_and_before_other_trials() {
+    let presets = json!([{"x": 30}, {}]);
+    let mut lab = Lab::with(&spec("e", &["c"], json!({"presets": presets, "budget": {"trials": 3}})));
+    lab.trial("e", 20);
+    lab.work();
+    let begun: Vec<(Option<u32>, &Value)> = lab
+        .log
+        .iter()
+        .filter(|e| e.kind == EventKind::EpochStarted)
+        .map(|e| (e.number, &lab.store.trials[&e.trial.unwrap()].parameters["x"]))
+        .collect();
+    // the baseline's values are those that were found, the closing has them as well
+    let numbers: Vec<Option<u32>> = begun.iter().map(|(n, _)| *n).collect();
+    assert_eq!(numbers, [Some(0), Some(1), Some(2), Some(3), Some(0)]);
+    let values: Vec<&Value> = begun[1..4].iter().map(|(_, x)| *x).collect();
+    assert_eq!(
+        values,
+        [&Value::Int(30), &Value::Int(10), &Value::Int(20)],
+        "what is left out has its default"
+    );
+    assert_eq!(lab.experiment().best.as_ref().unwrap().number, 1);
+}
+
+#[test]
 fn the_baseline_is_measured_under_what_was_captured_and_later_orders_carry_it() {
     let mut lab = Lab::with(&spec("e", &["c"], json!({})));
     assert_eq!(lab.orders[0].parameters["x"], Value::Int(10));

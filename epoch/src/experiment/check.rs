@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::check_metrics;
-use super::{Confirm, ExperimentSpec};
-use crate::message::Stage;
+use super::{Confirm, ExperimentSpec, WarmStart};
+use crate::message::{Stage, TrialKind};
 use crate::problem::Problem;
 use crate::space::Space;
 use crate::time::Period;
@@ -32,9 +32,13 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
     }
     name(&mut problems, "algorithm.name", &spec.algorithm.name, "an algorithm's name");
     match Space::new(spec.parameters.clone(), &spec.constraints) {
-        Ok(space) => problems.extend(space.check_scale_free(&spec.scale_free)),
+        Ok(space) => {
+            problems.extend(space.check_scale_free(&spec.scale_free));
+            presets(&mut problems, &space, spec);
+        }
         Err(found) => problems.extend(found),
     }
+    earlier(&mut problems, &spec.algorithm.warm_start);
     for stage in Stage::ALL {
         check_stage(&mut problems, stage, spec);
     }
@@ -78,6 +82,39 @@ fn clusters(problems: &mut Vec<Problem>, clusters: &[String]) {
         name(problems, &path, cluster, "a cluster's name");
         if !seen.insert(cluster) {
             problems.push(Problem::new(path, format!("the cluster `{cluster}` is given twice")));
+        }
+    }
+}
+
+/// A preset is a trial like any other.
+fn presets(problems: &mut Vec<Problem>, space: &Space, spec: &ExperimentSpec) {
+    if spec.presets.len() > spec.budget.trials as usize {
+        let message = format!(
+            "{} presets are more than the {} trials of the budget",
+            spec.presets.len(),
+            spec.budget.trials
+        );
+        problems.push(Problem::new("presets", message));
+    }
+    for (i, preset) in spec.presets.iter().enumerate() {
+        if let Err(found) = space.conform(&space.filled(preset)) {
+            problems.extend(found.into_iter().map(|mut problem| {
+                let name = problem.path.strip_prefix("parameters").unwrap_or_default();
+                problem.path = format!("presets[{i}]{name}");
+                problem
+            }));
+        }
+    }
+}
+
+/// Values of an earlier experiment mean something beside its own baseline only.
+fn earlier(problems: &mut Vec<Problem>, warm_start: &[WarmStart]) {
+    for (i, given) in warm_start.iter().enumerate() {
+        let WarmStart::Earlier(earlier) = given else { continue };
+        let measured = earlier.results.iter().any(|r| r.kind == TrialKind::Baseline && r.objective.is_some());
+        if !measured {
+            let message = format!("`{}` has no measured baseline to compare its results with", earlier.name);
+            problems.push(Problem::new(format!("algorithm.warm_start[{i}]"), message));
         }
     }
 }

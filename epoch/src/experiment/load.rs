@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml_edit::Document;
 
 use super::diagnostics::{Diagnostic, Diagnostics, Place, locate};
-use super::{ExperimentSpec, check, shape, shapes};
+use super::{ExperimentSpec, WarmStart, check, shape, shapes};
 use crate::message::Stage;
 use crate::problem::Problem;
 
@@ -71,8 +71,23 @@ fn in_order(all: impl Iterator<Item = Diagnostic>) -> Vec<Diagnostic> {
 /// Reads and checks an experiment in JSON.
 pub fn parse_json(json: &serde_json::Value) -> Result<ExperimentSpec, Vec<Problem>> {
     let Ok(spec) = ExperimentSpec::deserialize(json) else { return Err(shapes::problems(json)) };
-    let problems = check(&spec);
+    let mut problems = check(&spec);
+    problems.extend(unread(&spec));
     if problems.is_empty() { Ok(spec) } else { Err(problems) }
+}
+
+/// Files are read where the experiment's own is.
+fn unread(spec: &ExperimentSpec) -> impl Iterator<Item = Problem> {
+    spec.algorithm.warm_start.iter().enumerate().filter_map(|(i, given)| match given {
+        WarmStart::File(name) => Some(
+            Problem::new(
+                format!("algorithm.warm_start[{i}]"),
+                format!("the file `{name}` is not read here; expected the results in its place"),
+            )
+            .with_hint("`autoopt submit` puts them there"),
+        ),
+        WarmStart::Earlier(_) => None,
+    })
 }
 
 /// An experiment to start from, with comments; valid as it is.

@@ -13,6 +13,6 @@ pub use check_metrics::PARSERS;
 pub use diagnostics::{Diagnostic, Diagnostics, Place};
 pub use load::{init_template, load, parse_json, parse_toml};
 pub use spec::{
-    Algorithm, AtEnd, Baseline, Budget, Confirm, ExperimentSpec, KeepLoad, Metric, Objective, RetryPolicies,
-    RetryPolicy, StageSpec,
+    Algorithm, AtEnd, Baseline, Budget, Confirm, Earlier, ExperimentSpec, KeepLoad, Metric, Objective,
+    RetryPolicies, RetryPolicy, StageSpec, WarmStart,
 };

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureKind;
-use crate::message::{Goal, Stage};
-use crate::space::Parameter;
+use crate::message::{Goal, Observation, Stage};
+use crate::space::{Parameter, Parameters};
 use crate::time::Period;
 
 /// An experiment: the search for better values of some parameters.
@@ -39,6 +39,9 @@ pub struct ExperimentSpec {
     /// Groups of parameters whose common scale does not matter: all of them multiplied by one positive number mean the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale_free: Vec<Vec<String>>,
+    /// Trials before any other but the baseline; a parameter that is left out has its default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presets: Vec<Parameters>,
     pub apply: StageSpec,
     pub load: StageSpec,
     pub bench: StageSpec,
@@ -184,6 +187,30 @@ pub struct Algorithm {
     /// The algorithm's own.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Results of earlier experiments, with this space or another one: parameters are known by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warm_start: Vec<WarmStart>,
+}
+
+/// What is known from before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WarmStart {
+    /// In an experiment file: what `autoopt export --format json` wrote, beside it. `autoopt` puts the results in its place.
+    File(String),
+    /// The results themselves.
+    Earlier(Earlier),
+}
+
+/// An experiment that was made before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// For people.
+    pub name: String,
+    /// Which way its objective is better.
+    pub goal: Goal,
+    /// Its measured trials, baselines among them: values are compared as parts of these, or by how far they are from them.
+    pub results: Vec<Observation>,
 }
 
 impl Algorithm {
@@ -193,7 +220,7 @@ impl Algorithm {
 
 impl Default for Algorithm {
     fn default() -> Self {
-        Self { name: "gp".into(), initial: None, settings: serde_json::Map::new() }
+        Self { name: "gp".into(), initial: None, settings: serde_json::Map::new(), warm_start: Vec::new() }
     }
 }
 

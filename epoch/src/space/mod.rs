@@ -283,6 +283,13 @@ impl Space {
             .collect()
     }
 
+    /// `given`, and the default of each parameter that it leaves out.
+    pub fn filled(&self, given: &Parameters) -> Parameters {
+        let mut all = self.defaults();
+        all.extend(given.clone());
+        all
+    }
+
     /// Whether every constraint holds; a constraint whose values are missing does not.
     pub fn satisfies(&self, values: &Parameters) -> bool {
         self.constraints.iter().all(|c| c.holds(&|n| values.get(n).and_then(Value::as_f64)) == Some(true))

@@ -52,7 +52,10 @@ pub(super) fn caveats(e: &Explanation, ask: &Ask, columns: usize, placed: usize)
     let clusters: BTreeSet<&str> =
         ask.results.iter().map(|r| r.cluster.as_str()).filter(|cluster| !cluster.is_empty()).collect();
     if clusters.len() > 1 {
-        all.push(format!("results of {} clusters are taken as those of one", clusters.len()));
+        all.push(format!(
+            "results of {} clusters are compared by their own baselines: what is said is of what they have in common",
+            clusters.len()
+        ));
     }
     if placed < ask.results.len() {
         all.push(format!(

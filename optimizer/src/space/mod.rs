@@ -298,6 +298,16 @@ impl Codec {
         self.written(&self.scaled(parameters)).map(|point| self.canonical(&point))
     }
 
+    /// Those of `parameters` that can vary in this space.
+    pub fn varying(&self, parameters: &Parameters) -> Parameters {
+        let mut all = parameters.clone();
+        all.retain(|name, _| {
+            let axis = self.names.iter().position(|n| n == name).map(|i| &self.axes[i]);
+            axis.is_some_and(|axis| !matches!(axis, Axis::Constant(_)))
+        });
+        all
+    }
+
     /// The point of `parameters` as they are.
     fn written(&self, parameters: &Parameters) -> Option<Point> {
         let mut point = vec![0.5; self.columns.len()];

@@ -6,6 +6,7 @@ use faer::{Mat, Par};
 
 use super::gp::{Gp, GpError, factorise};
 use super::kernel::{Kernel, Table, dot};
+use super::tasks;
 use crate::design;
 use crate::space::Point;
 
@@ -31,7 +32,7 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// `count` draws from `gp` at its points `observed` (indices), and at `extra` points. Scrambled Sobol numbers of
+    /// `count` draws from `gp` at its points `observed` (indices), none of them of a task, and at `extra` points. Scrambled Sobol numbers of
     /// `seed` make them, so that few draws are balanced.
     ///
     /// # Errors
@@ -51,7 +52,11 @@ impl Draws {
         let drawn: Vec<usize> = observed.iter().copied().chain(n..points.len()).collect();
         let m = drawn.len();
         let all = points.len();
-        let table = Table::new(&points, kernel.columns());
+        let mut of = gp.of().to_vec();
+        if !of.is_empty() {
+            of.resize(all, 0);
+        }
+        let table = Table::new(&points, kernel.columns()).times(tasks::correlations(&gp.hyper().tasks, &of));
 
         let at: Vec<Point> = drawn.iter().map(|i| points[*i].clone()).collect();
         let (means, mut posterior) = gp.joint(&at);
@@ -61,10 +66,9 @@ impl Draws {
         let root = factorise(&mut posterior, variance)?;
 
         // α_s
-        let mut covariance = Mat::<f64>::zeros(all, all);
-        for (j, point) in points.iter().enumerate() {
-            kernel.covariances(point, &table, covariance.col_as_slice_mut(j));
-            covariance[(j, j)] = variance * (1.0 + JITTER) + if j < n { gp.noise(j) } else { 0.0 };
+        let mut covariance = tasks::covariance(&kernel, gp.hyper(), &points, &of);
+        for j in 0..all {
+            covariance[(j, j)] += variance * JITTER + if j < n { gp.noise(j) } else { 0.0 };
         }
         for i in observed {
             covariance[(*i, *i)] -= gp.noise(*i);

@@ -13,6 +13,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::gp::{Data, Hyper, Solved};
 use super::kernel::{Kernel, PairCovariances, Pairs, dot};
+use super::tasks::{self, Between, Relation, Task};
 use crate::design;
 use crate::space::Column;
 
@@ -32,6 +33,7 @@ const TOLERANCE: f64 = 1e-4;
 /// those allow a factor of `exp(√3)` either way, here it is two. Length scales of single columns: `ln λ ~ N(−1.6, 0.4)`. With
 /// fewer results than hyperparameters wide priors are fitted to chance: on points that were held back the narrow ones predict
 /// better up to a hundred results. Signals: `ln s², ln t² ~ N(0, 1)`, since outputs are standardised. Noise: `ln σ² ~ N(−4, 1.5)`.
+/// Those of tasks: [`Relation`].
 #[derive(Clone, Debug)]
 struct Prior {
     location: Vec<f64>,
@@ -39,12 +41,13 @@ struct Prior {
 }
 
 impl Prior {
-    /// The prior for `columns` columns, in the order of [`pack`].
-    fn new(columns: usize) -> Self {
-        let start = default_start(columns);
+    /// The prior for `columns` columns and the tasks, in the order of [`pack`].
+    fn new(columns: usize, relations: &[Relation]) -> Self {
+        let start = default_start(columns, relations);
         let mut scale = vec![0.7; columns];
         scale.extend(vec![0.4; columns]);
         scale.extend([1.0, 1.0, 1.5]);
+        scale.extend(relations.iter().flat_map(|r| r.scales()));
         Self { location: pack(&start), scale }
     }
 
@@ -61,13 +64,14 @@ impl Prior {
 }
 
 /// The most probable hyperparameters before there is data.
-pub fn default_start(columns: usize) -> Hyper {
+pub fn default_start(columns: usize, relations: &[Relation]) -> Hyper {
     Hyper {
         log_lengths: vec![-1.8 + 0.5 * (columns.max(1) as f64).ln(); columns],
         log_signal: 0.0,
         log_main_lengths: vec![-1.6; columns],
         log_main: 0.0,
         log_noise: -4.0,
+        tasks: relations.iter().map(|r| r.expected()).collect(),
     }
 }
 
@@ -98,7 +102,7 @@ impl<'a> Objective<'a> {
             return (*cost, gradient.clone());
         }
         let (cost, gradient) = self
-            .log_posterior(&unpack(packed))
+            .log_posterior(&unpack(packed, self.columns.len()))
             .filter(|(density, gradient)| density.is_finite() && gradient.iter().all(|g| g.is_finite()))
             .map_or_else(
                 || (IMPOSSIBLE, vec![0.0; packed.len()]),
@@ -122,17 +126,37 @@ impl<'a> Objective<'a> {
 
     fn matrix(&self, hyper: &Hyper, kernel: &Kernel, covariances: &PairCovariances) -> Mat<f64> {
         let n = self.data.points.len();
-        let noise = hyper.log_noise.exp();
         let mut matrix = Mat::<f64>::zeros(n, n);
         let mut pair = 0;
         for b in 0..n {
-            matrix[(b, b)] = kernel.variance() + noise / self.data.repeats[b];
+            matrix[(b, b)] = kernel.variance() + self.noise(hyper, b);
             for entry in &mut matrix.col_as_slice_mut(b)[b + 1..] {
                 *entry = covariances.joint[pair] + covariances.main[pair];
                 pair += 1;
             }
         }
+        let correlations = tasks::correlations(&hyper.tasks, &self.data.of);
+        for (b, r) in correlations.iter().enumerate() {
+            matrix[(b, b)] += 1.0 - r * r;
+            for (a, entry) in matrix.col_as_slice_mut(b).iter_mut().enumerate().skip(b + 1) {
+                *entry = self.between(&correlations, a, b).apply(*entry);
+            }
+        }
         matrix
+    }
+
+    /// The noise variance of result `i`.
+    fn noise(&self, hyper: &Hyper, i: usize) -> f64 {
+        let factor = tasks::noise_factor(&hyper.tasks, &self.data.of, i);
+        hyper.log_noise.exp() * factor / self.data.repeats[i]
+    }
+
+    fn between(&self, correlations: &[f64], a: usize, b: usize) -> Between {
+        if self.data.of[a] == self.data.of[b] {
+            Between::Same(correlations[a])
+        } else {
+            Between::Two(correlations[a] * correlations[b])
+        }
     }
 
     /// `ln p(y | X, θ) + ln p(θ)` and its gradient by `θ` in the order of [`pack`]; `None` where there is no Cholesky
@@ -145,12 +169,11 @@ impl<'a> Objective<'a> {
         let covariances = &mut *self.scratch.borrow_mut();
         self.pairs.covariances(&kernel, covariances);
         let (n, d) = (self.data.points.len(), self.columns.len());
-        let noise = hyper.log_noise.exp();
         let matrix = self.matrix(hyper, &kernel, covariances);
         let solved = Solved::new(matrix, &self.data.values, kernel.variance()).ok()?;
         let inverse = solved.factor.inverse();
         let alpha = &solved.alpha;
-        let mut gradient = vec![0.0; 2 * d + 3];
+        let mut gradient = vec![0.0; 2 * d + 3 + 2 * hyper.tasks.len()];
         // both triangles at once, hence no factor ½
         let mut weights = Vec::with_capacity(self.pairs.len());
         let mut trace = 0.0;
@@ -159,8 +182,15 @@ impl<'a> Objective<'a> {
             weights.extend((b + 1..n).map(|a| alpha[a] * alpha[b] - column[a]));
             let weight = 0.5 * (alpha[b] * alpha[b] - column[b]);
             trace += weight;
-            gradient[2 * d + 2] += weight * noise / self.data.repeats[b];
+            let by_noise = weight * self.noise(hyper, b);
+            gradient[2 * d + 2] += by_noise;
+            if let Some(task) = self.data.of.get(b).and_then(|t| t.checked_sub(1)) {
+                let r = hyper.tasks[task].correlation();
+                gradient[2 * d + 3 + 2 * task] -= 2.0 * r * r * (1.0 - r) * weight;
+                gradient[2 * d + 4 + 2 * task] += by_noise;
+            }
         }
+        self.through_tasks(hyper, covariances, &mut weights, &mut gradient[2 * d + 3..]);
         let (joint, main) = self.pairs.length_gradients(&kernel, covariances, &weights);
         gradient[..d].copy_from_slice(&joint);
         gradient[d..2 * d].copy_from_slice(&main);
@@ -168,6 +198,40 @@ impl<'a> Objective<'a> {
         gradient[2 * d + 1] = dot(&weights, &covariances.main) + trace * hyper.log_main.exp();
         let density = solved.log_likelihood() + self.prior.density(&pack(hyper), &mut gradient);
         Some((density, gradient))
+    }
+
+    /// Adds what off-diagonal entries have to do with the ties of tasks to `gradient`, and turns `weights`, by pair of rows, into
+    /// those of the covariances of their points. With `r = ρ`: `∂r/∂ tie = r (1 − r)`.
+    fn through_tasks(
+        &self,
+        hyper: &Hyper,
+        covariances: &PairCovariances,
+        weights: &mut [f64],
+        gradient: &mut [f64],
+    ) {
+        let correlations = tasks::correlations(&hyper.tasks, &self.data.of);
+        let mut pair = 0;
+        for b in 0..correlations.len() {
+            for a in b + 1..correlations.len() {
+                let k = covariances.joint[pair] + covariances.main[pair];
+                match self.between(&correlations, a, b) {
+                    Between::Same(r) => {
+                        if let Some(task) = self.data.of[a].checked_sub(1) {
+                            gradient[2 * task] -= 2.0 * r * r * (1.0 - r) * weights[pair];
+                        }
+                    }
+                    Between::Two(product) => {
+                        for row in [a, b] {
+                            if let Some(task) = self.data.of[row].checked_sub(1) {
+                                gradient[2 * task] += weights[pair] * product * (1.0 - correlations[row]) * k;
+                            }
+                        }
+                        weights[pair] *= product;
+                    }
+                }
+                pair += 1;
+            }
+        }
     }
 }
 
@@ -198,14 +262,14 @@ pub fn search(
     starts: &[Hyper],
     iterations: u64,
 ) -> (Hyper, f64) {
-    let prior = Prior::new(columns.len());
+    let prior = Prior::new(columns.len(), &data.relations);
     let n = data.points.len().max(1) as f64;
     let mut best = (starts[0].clone(), f64::NEG_INFINITY);
     for start in starts {
         let objective = Objective::new(columns, pairs, data, &prior);
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
-            best = (unpack(&packed), -cost * n);
+            best = (unpack(&packed, columns.len()), -cost * n);
         }
     }
     best
@@ -221,11 +285,13 @@ pub fn sample(
     (count, thin): (usize, usize),
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Hyper> {
-    let prior = Prior::new(columns.len());
+    let prior = Prior::new(columns.len(), &data.relations);
     let objective = Objective::new(columns, pairs, data, &prior);
     let centred =
         |hyper: &Hyper| -> Vec<f64> { pack(hyper).iter().zip(&prior.location).map(|(x, l)| x - l).collect() };
-    let at = |x: &[f64]| unpack(&x.iter().zip(&prior.location).map(|(x, l)| x + l).collect::<Vec<_>>());
+    let at = |x: &[f64]| {
+        unpack(&x.iter().zip(&prior.location).map(|(x, l)| x + l).collect::<Vec<_>>(), columns.len())
+    };
     let mut state = centred(start);
     let mut density = objective.log_likelihood(&at(&state));
     let mut samples = Vec::with_capacity(count);
@@ -282,22 +348,24 @@ fn minimise(objective: Objective<'_>, start: Vec<f64>, iterations: u64) -> (f64,
     }
 }
 
-/// Log lengths, log main lengths, log signal, log main signal, log noise.
+/// Log lengths, log main lengths, log signal, log main signal, log noise; tie and log noise of each task.
 fn pack(hyper: &Hyper) -> Vec<f64> {
     let mut packed = hyper.log_lengths.clone();
     packed.extend(&hyper.log_main_lengths);
     packed.extend([hyper.log_signal, hyper.log_main, hyper.log_noise]);
+    packed.extend(hyper.tasks.iter().flat_map(|t| [t.tie, t.log_noise]));
     packed
 }
 
-fn unpack(packed: &[f64]) -> Hyper {
-    let d = (packed.len() - 3) / 2;
+fn unpack(packed: &[f64], columns: usize) -> Hyper {
+    let d = columns;
     Hyper {
         log_lengths: packed[..d].to_vec(),
         log_main_lengths: packed[d..2 * d].to_vec(),
         log_signal: packed[2 * d],
         log_main: packed[2 * d + 1],
         log_noise: packed[2 * d + 2],
+        tasks: packed[2 * d + 3..].chunks_exact(2).map(|t| Task { tie: t[0], log_noise: t[1] }).collect(),
     }
 }
 
@@ -320,41 +388,52 @@ mod tests {
             .collect();
         let values = points.iter().map(|p| (6.0 * p[0]).sin() + p[1] * p[1] + 0.3 * p[2] - 0.8).collect();
         let repeats = (0..n).map(|i| f64::from(1 + i % 3)).collect();
-        (columns, Data { points, values, repeats })
+        (columns, Data { points, values, repeats, ..Data::default() })
     }
 
     #[test]
     fn gradient_of_the_log_posterior_matches_finite_differences() {
-        let (columns, data) = data(17);
-        let pairs = Pairs::new(&columns, &data.points);
-        let prior = Prior::new(3);
-        let objective = Objective::new(&columns, &pairs, &data, &prior);
-        let hyper = Hyper {
-            log_lengths: vec![-0.5, 0.2, 0.7],
-            log_signal: 0.3,
-            log_main_lengths: vec![-0.9, 0.1, 0.3],
-            log_main: -0.4,
-            log_noise: -3.0,
-        };
-        let (density, gradient) = objective.log_posterior(&hyper).unwrap();
-        let cost = |p: &Vec<f64>| -> Result<f64, anyhow::Error> {
-            Ok(objective.log_posterior(&unpack(p)).unwrap().0)
-        };
-        let numeric = finitediff::vec::central_diff(&cost)(&pack(&hyper)).unwrap();
-        for (j, (a, b)) in gradient.iter().zip(&numeric).enumerate() {
-            assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{j}: {a} {b}");
+        let tasks = [Task { tie: 1.2, log_noise: 0.4 }, Task { tie: -0.7, log_noise: -0.6 }];
+        let relations = [Relation::Cluster, Relation::Earlier];
+        for count in [0, 2] {
+            let (columns, mut data) = data(17);
+            if count > 0 {
+                data.relations = relations.to_vec();
+                data.of = (0..17).map(|i| i % 3).collect();
+            }
+            let pairs = Pairs::new(&columns, &data.points);
+            let prior = Prior::new(3, &data.relations);
+            let objective = Objective::new(&columns, &pairs, &data, &prior);
+            let hyper = Hyper {
+                log_lengths: vec![-0.5, 0.2, 0.7],
+                log_signal: 0.3,
+                log_main_lengths: vec![-0.9, 0.1, 0.3],
+                log_main: -0.4,
+                log_noise: -3.0,
+                tasks: tasks[..count].to_vec(),
+            };
+            let (density, gradient) = objective.log_posterior(&hyper).unwrap();
+            let cost = |p: &Vec<f64>| -> Result<f64, anyhow::Error> {
+                Ok(objective.log_posterior(&unpack(p, 3)).unwrap().0)
+            };
+            let numeric = finitediff::vec::central_diff(&cost)(&pack(&hyper)).unwrap();
+            assert_eq!(gradient.len(), numeric.len());
+            for (j, (a, b)) in gradient.iter().zip(&numeric).enumerate() {
+                assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{j}: {a} {b}");
+            }
+            let prior = prior.density(&pack(&hyper), &mut [0.0; 13]);
+            let direct = Gp::new(&columns, &hyper, &data).unwrap().log_likelihood();
+            assert!((density - prior - direct).abs() < 1e-9, "{density} {prior} {direct}");
         }
-        let prior = prior.density(&pack(&hyper), &mut [0.0; 9]);
-        let direct = Gp::new(&columns, &hyper, &data).unwrap().log_likelihood();
-        assert!((density - prior - direct).abs() < 1e-9, "{density} {prior} {direct}");
     }
 
     #[test]
     fn fitting_raises_the_density_and_predicts_what_it_did_not_see() {
         let (columns, data) = data(40);
-        let start = default_start(3);
+        let start = default_start(3, &[]);
         let pairs = Pairs::new(&columns, &data.points);
-        let before = Objective::new(&columns, &pairs, &data, &Prior::new(3)).log_posterior(&start).unwrap().0;
+        let before =
+            Objective::new(&columns, &pairs, &data, &Prior::new(3, &[])).log_posterior(&start).unwrap().0;
         let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
         assert!(density > before + 1.0, "{before} {density}");
         let x: [f64; 3] = [0.31, 0.62, 1.0];

@@ -4,6 +4,7 @@ use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Mat, Side};
 
 use super::kernel::{Kernel, Table, dot};
+use super::tasks::{self, Relation, Task};
 use crate::space::{Column, Point};
 
 /// The jitter that is added to the diagonal, relative to the signal variance, is raised by 100 at a time up to here.
@@ -22,9 +23,11 @@ pub struct Hyper {
     pub log_main: f64,
     /// `ln σ²`, the variance of one measurement.
     pub log_noise: f64,
+    /// Of each task that results may be of, beside the common function.
+    pub tasks: Vec<Task>,
 }
 
-/// What a model is conditioned on. All have the same length.
+/// What a model is conditioned on. Points, values and repeats have the same length.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
     /// Inputs by column.
@@ -33,6 +36,10 @@ pub struct Data {
     pub values: Vec<f64>,
     /// Measurements behind each output: its noise variance is `σ² / repeats`.
     pub repeats: Vec<f64>,
+    /// By result: 0 for the function that is sought, `t` for task `t − 1`. Empty where all are of the function itself.
+    pub of: Vec<usize>,
+    /// The tasks.
+    pub relations: Vec<Relation>,
 }
 
 /// Why a Gaussian process could not be computed.
@@ -50,6 +57,7 @@ pub enum GpError {
 pub struct Gp {
     kernel: Kernel,
     points: Vec<Point>,
+    of: Vec<usize>,
     table: Table,
     solved: Solved,
     hyper: Hyper,
@@ -108,15 +116,18 @@ impl Gp {
     pub fn new(columns: &[Column], hyper: &Hyper, data: &Data) -> Result<Self, GpError> {
         let n = data.points.len();
         let kernel = Kernel::new(columns, hyper);
-        let table = Table::new(&data.points, columns.len());
-        let noise: Vec<f64> = data.repeats.iter().map(|r| hyper.log_noise.exp() / r).collect();
-        let mut covariance = Mat::<f64>::zeros(n, n);
-        for j in 0..n {
-            kernel.covariances(&data.points[j], &table, covariance.col_as_slice_mut(j));
-            covariance[(j, j)] = kernel.variance() + noise[j];
+        let noise: Vec<f64> = (0..n)
+            .map(|i| hyper.log_noise.exp() * tasks::noise_factor(&hyper.tasks, &data.of, i) / data.repeats[i])
+            .collect();
+        let mut covariance = tasks::covariance(&kernel, hyper, &data.points, &data.of);
+        for (j, noise) in noise.iter().enumerate() {
+            covariance[(j, j)] += noise;
         }
         let solved = Solved::new(covariance, &data.values, kernel.variance())?;
-        Ok(Self { kernel, points: data.points.clone(), table, solved, hyper: hyper.clone(), noise })
+        let table =
+            Table::new(&data.points, columns.len()).times(tasks::correlations(&hyper.tasks, &data.of));
+        let (points, of) = (data.points.clone(), data.of.clone());
+        Ok(Self { kernel, points, of, table, solved, hyper: hyper.clone(), noise })
     }
 
     /// The hyperparameters.
@@ -153,6 +164,11 @@ impl Gp {
     /// The points it is conditioned on.
     pub fn points(&self) -> &[Point] {
         &self.points
+    }
+
+    /// The task of each of them, as in [`Data::of`].
+    pub fn of(&self) -> &[usize] {
+        &self.of
     }
 
     pub(super) fn solved(&self) -> &Solved {
@@ -287,9 +303,14 @@ mod tests {
             log_main_lengths: vec![-1.5],
             log_main: -0.6,
             log_noise: 0.1f64.ln(),
+            tasks: Vec::new(),
         };
-        let data =
-            Data { points: vec![vec![0.1], vec![0.7]], values: vec![1.0, -0.5], repeats: vec![1.0, 2.0] };
+        let data = Data {
+            points: vec![vec![0.1], vec![0.7]],
+            values: vec![1.0, -0.5],
+            repeats: vec![1.0, 2.0],
+            ..Data::default()
+        };
         (hyper, data)
     }
 
@@ -337,7 +358,7 @@ mod tests {
         let hyper = two_points().0;
         let points: Vec<Point> = (0..6).map(|i| vec![f64::from(i) / 5.0]).collect();
         let values: Vec<f64> = points.iter().map(|p| (5.0 * p[0]).sin()).collect();
-        let all = Data { points, values, repeats: vec![1.0; 6] };
+        let all = Data { points, values, repeats: vec![1.0; 6], ..Data::default() };
         let gp = Gp::new(&COLUMNS, &hyper, &all).unwrap();
         let (mean, variance) = gp.left_out()[2];
         let mut others = all;
@@ -363,7 +384,8 @@ mod tests {
     fn coincident_points_without_noise_are_made_regular() {
         let hyper = Hyper { log_noise: -60.0, ..two_points().0 };
         let ones = vec![1.0; 20];
-        let data = Data { points: vec![vec![0.5]; 20], values: ones.clone(), repeats: ones };
+        let data =
+            Data { points: vec![vec![0.5]; 20], values: ones.clone(), repeats: ones, ..Data::default() };
         let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
         assert!((gp.predict(&[0.5]).mean - 1.0).abs() < 1e-3);
     }

@@ -34,6 +34,8 @@ pub struct Kernel {
 pub struct Table {
     columns: Vec<Vec<f64>>,
     rows: usize,
+    /// What a covariance with each row is multiplied by; empty for 1.
+    factors: Vec<f64>,
 }
 
 impl Table {
@@ -42,7 +44,13 @@ impl Table {
         Self {
             columns: (0..columns).map(|j| points.iter().map(|p| p[j]).collect()).collect(),
             rows: points.len(),
+            factors: Vec::new(),
         }
+    }
+
+    /// The same rows, covariances with which are multiplied by `factors`; none of them for 1.
+    pub fn times(self, factors: Vec<f64>) -> Self {
+        Self { factors, ..self }
     }
 
     /// How many points there are.
@@ -98,6 +106,7 @@ impl Kernel {
             }
         }
         out.iter_mut().zip(&r2).for_each(|(o, r2)| *o = self.main_signal * *o + self.signal * both(*r2).0);
+        out.iter_mut().zip(&table.factors).for_each(|(o, factor)| *o *= factor);
     }
 
     /// `Σ_i a_i ∂k(x, row_i)/∂x` and `Σ_i b_i ∂k(x, row_i)/∂x`; 0 in nominal columns.
@@ -117,6 +126,7 @@ impl Kernel {
                 let d = x[j] - b;
                 *weight = -2.0 * d * (precision * slope + main * of_scaled(rate * d.abs()).1);
             }
+            weights.iter_mut().zip(&table.factors).for_each(|(w, factor)| *w *= factor);
             by_a[j] = dot(&weights, a);
             by_b[j] = dot(&weights, b);
         }
@@ -311,6 +321,7 @@ mod tests {
             log_main_lengths: vec![-1.1, 0.4],
             log_main: -0.5,
             log_noise: -3.0,
+            tasks: Vec::new(),
         }
     }
 

@@ -5,9 +5,11 @@ pub mod fit;
 pub mod gp;
 pub mod kernel;
 pub mod paths;
+pub mod tasks;
 pub mod warp;
 
 pub use draws::Draws;
 pub use gp::{Data, Gp, GpError, Hyper, Posterior};
 pub use kernel::Pairs;
 pub use paths::Paths;
+pub use tasks::{Relation, Task};

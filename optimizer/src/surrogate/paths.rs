@@ -6,6 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::gp::Gp;
 use super::kernel::{Kernel, Table};
+use super::tasks;
 use crate::design;
 use crate::space::{Column, Point};
 
@@ -52,13 +53,14 @@ impl Paths {
         let waves = waves(gp, columns, rng);
         let features = 2 * waves.len();
         let weights = Mat::from_fn(features, count, |_, _| design::normal(rng));
-        let prior = features_at(&waves, gp.points()) * &weights;
+        let prior = prior(gp, &waves, &weights, rng);
         let residual = &gp.solved().residual;
         let mut corrections = Mat::from_fn(residual.len(), count, |i, s| {
             residual[i] - prior[(i, s)] - gp.noise(i).sqrt() * design::normal(rng)
         });
         gp.solved().factor.solve_in_place(corrections.as_mut());
-        let table = Table::new(gp.points(), columns.len());
+        let correlations = tasks::correlations(&gp.hyper().tasks, gp.of());
+        let table = Table::new(gp.points(), columns.len()).times(correlations);
         Self { waves, weights, corrections, kernel: gp.kernel().clone(), table, mean: gp.solved().mean }
     }
 
@@ -80,6 +82,24 @@ impl Paths {
         }
         values
     }
+}
+
+/// A draw from the prior of each function (columns) at each result (rows), seen through the result's task.
+fn prior(gp: &Gp, waves: &[Wave], weights: &Mat<f64>, rng: &mut Xoshiro256PlusPlus) -> Mat<f64> {
+    let features = features_at(waves, gp.points());
+    let mut prior = &features * weights;
+    for (t, task) in gp.hyper().tasks.iter().enumerate() {
+        let r = task.correlation();
+        let apart = (1.0 - r * r).sqrt();
+        let own = &features * Mat::from_fn(weights.nrows(), weights.ncols(), |_, _| design::normal(rng));
+        for s in 0..weights.ncols() {
+            let offset = design::normal(rng);
+            for i in (0..gp.of().len()).filter(|i| gp.of()[*i] == t + 1) {
+                prior[(i, s)] = r * prior[(i, s)] + apart * (own[(i, s)] + offset);
+            }
+        }
+    }
+    prior
 }
 
 /// Frequencies from the kernel's spectral density. That of a Matérn kernel is a multivariate t with `2ν` degrees of freedom,
@@ -159,10 +179,13 @@ mod tests {
             log_main_lengths: vec![-1.2, -0.2],
             log_main: -0.4,
             log_noise: -2.0,
+            tasks: Vec::new(),
         };
         let points: Vec<Point> = (0..9).map(|i| vec![f64::from(i) / 9.0, f64::from(i % 2)]).collect();
         let values = points.iter().map(|p| (6.0 * p[0]).sin() + p[1]).collect();
-        let gp = Gp::new(&columns, &hyper, &Data { points, values, repeats: vec![1.0; 9] }).unwrap();
+        let gp =
+            Gp::new(&columns, &hyper, &Data { points, values, repeats: vec![1.0; 9], ..Data::default() })
+                .unwrap();
         // the last one's category is not in the data: the waves alone decide
         let at = [vec![0.31, 1.0], vec![0.9, 0.0], vec![0.5, 2.0]];
         let mut sums = [(0.0, 0.0, 0.0); 3];

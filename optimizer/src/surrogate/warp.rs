@@ -67,6 +67,11 @@ impl Warp {
         (t * self.spread + self.low) / self.shrink
     }
 
+    /// `ln dy/dt`, which members of the family share.
+    pub fn log_spread(&self) -> f64 {
+        (self.spread / self.shrink).ln()
+    }
+
     /// `Σ ln dz/dt` over `values`: turns a density of `z` into one of `t`, which members of the family share, so that
     /// their likelihoods can be compared (Snelson, Rasmussen, Ghahramani 2003).
     pub fn log_jacobian(&self, values: &[f64]) -> f64 {
