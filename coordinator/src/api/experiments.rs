@@ -1,5 +1,6 @@
 //! `/v1/experiments`
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -126,6 +127,7 @@ async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError>
     let baselines = baselines.remove(&e.id).unwrap_or_default();
     let running = api.store.open_epochs(e.id).await?;
     let sites = api.store.sites(e.id).await?;
+    let waits_for = waits_for(api, e, &sites).await?;
     let found = |cluster: &str| baselines.iter().find(|t| t.cluster.as_deref() == Some(cluster));
     let site = |(cluster, site): (String, Site)| {
         let view = render::site(&site, found(&cluster).map(|t| &t.parameters), &e.spec);
@@ -135,6 +137,26 @@ async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError>
         summary: render::experiment(e, &baselines),
         sites: sites.into_iter().map(site).collect(),
         running: running.iter().map(render::epoch).collect(),
+        waits_for,
         spec: ExperimentSpec::clone(&e.spec),
     })
+}
+
+/// Which of an experiment's clusters belong to another one still, and to which.
+async fn waits_for(
+    api: &Api,
+    e: &Experiment,
+    sites: &BTreeMap<String, Site>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut waits_for = BTreeMap::new();
+    let untouched = |cluster: &String| sites.get(cluster).is_some_and(|site| !site.touched);
+    if e.ended.is_some() || !sites.keys().any(untouched) {
+        return Ok(waits_for);
+    }
+    for other in api.store.experiments().await?.iter().filter(|o| o.ended.is_none() && o.id != e.id) {
+        let theirs = api.store.sites(other.id).await?.into_iter();
+        let held = theirs.filter(|(cluster, site)| site.occupied() && untouched(cluster));
+        waits_for.extend(held.map(|(cluster, _)| (cluster, other.spec.name.clone())));
+    }
+    Ok(waits_for)
 }

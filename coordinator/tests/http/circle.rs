@@ -117,3 +117,15 @@ async fn an_experiment_is_paused_resumed_and_cancelled() {
     let (status, _) = system.answer(system.request(Method::POST, "/v1/clusters/here/resume")).await;
     assert_eq!(status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_experiment_says_which_other_one_it_waits_for() {
+    let system = System::start().await;
+    system.post("/v1/experiments", &experiment("first", 5)).await;
+    system.until("/v1/experiments/first", |e| e["baseline"]["here"].is_number()).await;
+    let (_, second) = system.post("/v1/experiments", &experiment("second", 5)).await;
+    assert_eq!(second["waits_for"], json!({"here": "first"}));
+    system.answer(system.request(Method::POST, "/v1/experiments/first/cancel")).await;
+    let begun = system.until("/v1/experiments/second", |e| e["baseline"]["here"].is_number()).await;
+    assert!(begun["waits_for"].is_null(), "{begun}");
+}

@@ -1,5 +1,6 @@
 //! The report of a run, from its own store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use autoopt_coordinator::api::render;
@@ -52,6 +53,7 @@ async fn gather(store: &Store, summary: &Summary) -> Result<Report, StoreError> 
     let detail = ExperimentDetail {
         summary: view.clone(),
         running: Vec::new(),
+        waits_for: BTreeMap::new(),
         sites: sites.collect(),
         spec: ExperimentSpec::clone(spec),
     };
