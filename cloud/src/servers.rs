@@ -146,7 +146,7 @@ impl Cloud {
         Ok(found.into_iter().filter(|server| server.name.starts_with(prefix)).collect())
     }
 
-    /// As [`Self::server_names`], the ids alone.
+    /// The ids of the project's servers whose names begin with `prefix`.
     pub async fn server_ids(&self, prefix: &str) -> Result<Vec<String>, Error> {
         Ok(self.server_names(prefix).await?.into_iter().map(|server| server.id).collect())
     }
