@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,27 +13,12 @@ use autoopt_epoch::bus::{Bus, Delivery, Incoming, Outgoing};
 use autoopt_epoch::id::{AskId, MessageId, TrialId};
 use autoopt_epoch::message::{Ask, Trial, decode};
 use autoopt_optimizer::space::Codec;
+use autoopt_tests::python::python;
+use autoopt_tests::vhost::Vhost;
 use uuid::Uuid;
 
 /// For an answer, and for the program to be ready.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-struct Vhost(String);
-
-impl Drop for Vhost {
-    fn drop(&mut self) {
-        let _ = Command::new("rabbitmqctl").args(["-q", "delete_vhost", &self.0]).status();
-    }
-}
-
-fn vhost() -> Vhost {
-    let name = format!("own-optimizer-{}", MessageId::fresh());
-    for arguments in [&["add_vhost", &name][..], &["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]]
-    {
-        assert!(Command::new("rabbitmqctl").arg("-q").args(arguments).status().unwrap().success());
-    }
-    Vhost(name)
-}
 
 struct Program(Child);
 
@@ -44,35 +29,10 @@ impl Drop for Program {
     }
 }
 
-/// A Python that has pika: the system's, or one in a folder of the tests.
-fn python() -> PathBuf {
-    let has_pika = |python: &Path| {
-        Command::new(python)
-            .args(["-c", "import pika"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success())
-    };
-    let system = PathBuf::from("python3");
-    if has_pika(&system) {
-        return system;
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pika");
-    let python = folder.join("bin/python");
-    if !has_pika(&python) {
-        let run = |program: &Path, arguments: &[&str]| {
-            let done = Command::new(program).args(arguments).status().is_ok_and(|s| s.success());
-            assert!(done, "Python needs pika: `apt-get install python3-pika`");
-        };
-        run(&system, &["-m", "venv", &folder.to_string_lossy()]);
-        run(&python, &["-m", "pip", "install", "--quiet", "pika"]);
-    }
-    python
-}
-
 fn start(url: &str) -> Program {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-optimizer.py");
-    let child = Command::new(python())
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pika");
+    let child = Command::new(python(&["pika"], &folder).unwrap())
         .arg(script)
         .args([url, "climber"])
         .stdin(Stdio::null())
@@ -97,8 +57,8 @@ async fn next(incoming: &mut dyn Incoming) -> Delivery {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_in_python_answers_asks() {
-    let vhost = vhost();
-    let url = format!("amqp://guest:guest@127.0.0.1:5672/{}", vhost.0);
+    let vhost = Vhost::create().unwrap();
+    let url = vhost.url();
     let bus = amqp::connect(AmqpSettings::new(url.clone(), "own optimizer")).await.unwrap();
     let mut trials = bus
         .subscribe(Subscription {

@@ -4,5 +4,6 @@
 pub mod broker;
 pub mod database;
 pub mod faults;
+pub mod python;
 pub mod sandbox;
 pub mod vhost;

@@ -1,9 +1,10 @@
 //! One function for each thing that is asked of the coordinator.
 
 use autoopt_coordinator::api::view::{
-    ClusterList, ClusterView, EventList, EventView, ExperimentChange, ExperimentDetail, ExperimentList,
-    Health, NewTrial, TrialDetail, TrialList, TrialView,
+    ClusterList, ClusterView, EventList, EventView, ExperimentDetail, ExperimentList, Health, NewTrial,
+    TrialDetail, TrialList, TrialView,
 };
+use autoopt_coordinator::machine::Change;
 use serde_json::Value as Json;
 
 use super::Client;
@@ -35,7 +36,7 @@ impl Client {
         self.post(&["v1", "experiments", x, verb], &[], NOTHING).await
     }
 
-    pub(crate) async fn change(&self, x: &str, change: &ExperimentChange) -> Result<ExperimentDetail, Fault> {
+    pub(crate) async fn change(&self, x: &str, change: &Change) -> Result<ExperimentDetail, Fault> {
         self.post(&["v1", "experiments", x, "change"], &[], Some(change)).await
     }
 

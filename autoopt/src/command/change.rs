@@ -1,6 +1,6 @@
 //! `autoopt change`.
 
-use autoopt_coordinator::api::view::ExperimentChange;
+use autoopt_coordinator::machine;
 use autoopt_epoch::time::Period;
 
 use super::reference;
@@ -42,7 +42,7 @@ pub(crate) struct Change {
 
 impl Change {
     pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
-        let change = ExperimentChange {
+        let change = machine::Change {
             trials: self.trials,
             wall_time: self.wall_time,
             join: self.join.into_iter().collect(),

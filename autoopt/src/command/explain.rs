@@ -4,8 +4,7 @@ mod render;
 
 use autoopt_coordinator::api::view::{ExperimentDetail, TrialView};
 use autoopt_epoch::id::AskId;
-use autoopt_epoch::message::{Ask, Observation};
-use autoopt_epoch::statistics::{Run, on_one_scale};
+use autoopt_epoch::message::Ask;
 use autoopt_optimizer::explain::{ExplainError, explain};
 
 use super::reference;
@@ -51,10 +50,6 @@ impl Explain {
 /// The question that the optimizer would be asked now.
 fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
     let (summary, spec) = (&detail.summary, &detail.spec);
-    let mut results: Vec<Observation> = trials.into_iter().filter_map(observation).collect();
-    let runs: Vec<(&str, &[Run])> =
-        detail.sites.iter().map(|(name, site)| (name.as_str(), site.baseline_runs.as_slice())).collect();
-    on_one_scale(&mut results, &runs);
     Ask {
         ask: AskId::derived(summary.id.0, "explain"),
         experiment: summary.name.clone(),
@@ -68,7 +63,7 @@ fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
         scale_free: spec.scale_free.clone(),
         budget: summary.budget.trials,
         parallel: 1,
-        results,
+        results: trials.into_iter().filter_map(observation).collect(),
         pending: Vec::new(),
     }
 }

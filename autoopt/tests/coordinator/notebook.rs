@@ -1,14 +1,16 @@
 //! `examples/notebook.py`, as a script.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
+
+use autoopt_tests::python::python;
 
 use crate::support::Services;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_notebook_submits_waits_goes_on_and_plots() {
-    let python = python();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notebook");
+    let python = python(&["matplotlib", "pandas"], &folder).unwrap();
     let services = Services::start(Duration::ZERO, None).await;
     let folder = services.home.path();
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
@@ -31,30 +33,4 @@ async fn the_notebook_submits_waits_goes_on_and_plots() {
     let by_hand = |t: &&serde_json::Value| t["note"] == "between the best three";
     assert_eq!(trials["trials"].as_array().unwrap().iter().filter(by_hand).count(), 1);
     services.stop().await;
-}
-
-/// A Python that has pandas and matplotlib: the system's, or one in a folder of the tests.
-fn python() -> PathBuf {
-    let has_both = |python: &Path| {
-        let done = Command::new(python).args(["-c", "import matplotlib, pandas"]).output();
-        done.is_ok_and(|done| done.status.success())
-    };
-    let system = PathBuf::from("python3");
-    if has_both(&system) {
-        return system;
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notebook");
-    let python = folder.join("bin/python");
-    if !has_both(&python) {
-        let run = |program: &Path, arguments: &[&str]| {
-            let done = Command::new(program).args(arguments).status().is_ok_and(|s| s.success());
-            assert!(
-                done,
-                "Python needs pandas and matplotlib: `apt-get install python3-pandas python3-matplotlib`"
-            );
-        };
-        run(&system, &["-m", "venv", &folder.to_string_lossy()]);
-        run(&python, &["-m", "pip", "install", "--quiet", "matplotlib", "pandas"]);
-    }
-    python
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 use super::extract::{Json, Path};
-use super::view::{ExperimentChange, ExperimentDetail, ExperimentList};
+use super::view::{ExperimentDetail, ExperimentList};
 use super::{Api, render};
 use crate::machine::{Change, Control, Experiment, Input, Site};
 
@@ -112,11 +112,9 @@ async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<Experimen
 async fn change(
     State(api): State<Api>,
     Path(path): Path<ExperimentPath>,
-    Json(wanted): Json<ExperimentChange>,
+    Json(change): Json<Change>,
 ) -> Result<Json<ExperimentDetail>, ApiError> {
     let id = find(&api, &path.experiment).await?.id;
-    let ExperimentChange { trials, wall_time, join, leave } = wanted;
-    let change = Change { trials, wall_time, join, leave };
     api.engine().await?.input(Input::Change { experiment: id, change }).await?;
     let found = find(&api, &id.to_string()).await?;
     Ok(Json(detail(&api, &found).await?))

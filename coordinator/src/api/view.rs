@@ -5,7 +5,7 @@
 
 mod tables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use autoopt_epoch::experiment::{Budget, ExperimentSpec};
 use autoopt_epoch::failure::{FailureKind, Outcome};
@@ -14,7 +14,7 @@ use autoopt_epoch::message::{Action, Event, Goal, Measurement, Outlook, Stage, T
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::{Claim, Drift, Run};
-use autoopt_epoch::time::{Period, Timestamp};
+use autoopt_epoch::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -421,24 +421,6 @@ pub struct NewTrial {
     pub cluster: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-}
-
-/// What is to be different about an experiment whose search goes on, the body of `POST /v1/experiments/X/change`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExperimentChange {
-    /// The budget's trials, those so far included.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trials: Option<u32>,
-    /// The budget's wall time, from the submission on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wall_time: Option<Period>,
-    /// Clusters to run on as well.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub join: BTreeSet<String>,
-    /// Clusters to leave as the experiment says, once what runs there has ended.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub leave: BTreeSet<String>,
 }
 
 /// How a part, or the whole, is.

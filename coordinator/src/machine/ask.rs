@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use autoopt_epoch::id::{AskId, ExperimentId};
 use autoopt_epoch::message::{self, EventKind, Pending};
-use autoopt_epoch::statistics::on_one_scale;
 use serde_json::json;
 
 use super::accept::asks;
@@ -100,8 +99,6 @@ fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
     let in_use = experiment.sites.values().filter(|s| s.out_of_use.is_none()).count();
     let mut pending: Vec<_> = experiment.trials.values().filter(|t| counts(t.kind)).collect();
     pending.sort_by_key(|t| t.number);
-    let mut results = experiment.results.clone();
-    on_one_scale(&mut results, &experiment.baseline_runs());
     message::Ask {
         ask,
         experiment: spec.name.clone(),
@@ -115,7 +112,7 @@ fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
         scale_free: spec.scale_free.clone(),
         budget: spec.budget.trials,
         parallel: u32::try_from(in_use).unwrap_or(u32::MAX),
-        results,
+        results: experiment.results.clone(),
         pending: pending
             .into_iter()
             .map(|t| Pending { trial: t.id, cluster: t.cluster.clone(), parameters: t.parameters.clone() })

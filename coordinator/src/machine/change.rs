@@ -4,26 +4,32 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autoopt_epoch::experiment::{ExperimentSpec, check};
-use autoopt_epoch::failure::Outcome;
-use autoopt_epoch::id::{ExperimentId, TrialId};
+use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::message::{EventKind, TrialKind};
-use autoopt_epoch::time::Period;
+use autoopt_epoch::time::{Period, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::breaker::list;
 use super::turn::Turn;
-use super::{Breaker, Cluster, Experiment, Phase, Site, Trial, TrialState};
+use super::{Breaker, Cluster, Experiment, Phase, Site, Trial};
 
-/// What is to be different.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is to be different about an experiment whose search goes on, the body of `POST /v1/experiments/X/change`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Change {
     /// The budget's trials, those so far included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trials: Option<u32>,
     /// The budget's wall time, from the submission on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Period>,
-    /// Clusters to run on from now on; their baseline comes first.
+    /// Clusters to run on as well; their baseline comes first.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub join: BTreeSet<String>,
-    /// Clusters to leave: what runs there ends, and then they are left as the experiment says.
+    /// Clusters to leave as the experiment says, once what runs there has ended.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub leave: BTreeSet<String>,
 }
 
@@ -53,11 +59,8 @@ impl Turn<'_> {
             return;
         }
         experiment.spec = Arc::new(spec);
-        let detail = json!({
-            "trials": change.trials, "wall_time": change.wall_time, "join": change.join, "leave": change.leave,
-        });
         let message = format!("changed by a person: {}", said.join(", "));
-        self.log_experiment(id, EventKind::ExperimentChanged, message, detail);
+        self.log_experiment(id, EventKind::ExperimentChanged, message, json!(change));
         for cluster in &change.join {
             self.open_site(id, cluster);
         }
@@ -93,20 +96,8 @@ impl Turn<'_> {
         let Some(site) = self.site_mut(id, cluster) else { return };
         site.left = true;
         site.out_of_use.get_or_insert_with(|| LEFT.to_owned());
-        let waits = |t: &&Trial| {
-            t.cluster.as_deref() == Some(cluster) && matches!(t.state, TrialState::Waiting { .. })
-        };
-        let waiting: Vec<TrialId> = self
-            .experiment(id)
-            .into_iter()
-            .flat_map(|e| e.trials.values())
-            .filter(waits)
-            .map(|t| t.id)
-            .collect();
-        for trial in waiting {
-            let reason = format!("given up while it was waiting: `{cluster}` left the experiment");
-            self.end_trial(id, trial, Outcome::Abandoned, Some(reason), None);
-        }
+        let here = |t: &Trial| t.cluster.as_deref() == Some(cluster);
+        self.end_waiting(id, here, &format!("`{cluster}` left the experiment"));
         self.close_if_left(id, cluster);
     }
 
@@ -125,11 +116,7 @@ impl Turn<'_> {
 const LEFT: &str = "it left the experiment";
 
 /// The experiment's text after a change, or why it cannot be made.
-fn changed(
-    experiment: &Experiment,
-    change: &Change,
-    at: autoopt_epoch::time::Timestamp,
-) -> Result<ExperimentSpec, String> {
+fn changed(experiment: &Experiment, change: &Change, at: Timestamp) -> Result<ExperimentSpec, String> {
     let name = &experiment.spec.name;
     if experiment.confirmation.is_some() || !matches!(experiment.phase, Phase::Running | Phase::Paused) {
         return Err(format!(

@@ -85,7 +85,7 @@ impl Turn<'_> {
     }
 
     /// Ends trials that wait; a cluster that is being left is left all the same.
-    fn end_waiting(&mut self, id: ExperimentId, which: impl Fn(&Trial) -> bool, reason: &str) {
+    pub(super) fn end_waiting(&mut self, id: ExperimentId, which: impl Fn(&Trial) -> bool, reason: &str) {
         let waiting: Vec<TrialId> = self
             .experiment(id)
             .into_iter()

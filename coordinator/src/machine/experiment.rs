@@ -128,11 +128,6 @@ impl Experiment {
         in_terms_of(runs(other), runs(own))
     }
 
-    /// The runs of the baseline of each cluster, those included that have left.
-    pub(super) fn baseline_runs(&self) -> Vec<(&str, &[Run])> {
-        self.sites.iter().map(|(name, site)| (name.as_str(), site.runs.as_slice())).collect()
-    }
-
     /// How many epochs of a trial are to be measured.
     pub fn repeats(&self, trial: &Trial) -> usize {
         if trial.again { 1 } else { self.spec.repeats as usize }

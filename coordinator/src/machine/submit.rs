@@ -1,16 +1,17 @@
 //! A new experiment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::id::{ExperimentId, TrialId};
 use autoopt_epoch::message::{self, EventKind};
-use autoopt_epoch::space::Space;
+use autoopt_epoch::problem::Problem;
+use autoopt_epoch::space::{Parameters, Space};
 use serde_json::json;
 
 use super::turn::Turn;
-use super::{Experiment, Phase, Site};
+use super::{Experiment, Phase};
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, id: ExperimentId, spec: Arc<ExperimentSpec>) {
@@ -31,14 +32,15 @@ impl Turn<'_> {
         }
         let space = match Space::new(spec.parameters.clone(), &spec.constraints) {
             Ok(space) => space,
-            Err(problems) => {
-                let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                return self.reject(all.join("; "));
-            }
+            Err(problems) => return self.reject(listed(&problems)),
         };
-        let sites: BTreeMap<String, Site> =
-            spec.clusters.iter().map(|c| (c.clone(), Site::default())).collect();
-        let clusters: Vec<String> = sites.keys().cloned().collect();
+        let presets: Result<Vec<Parameters>, _> =
+            spec.presets.iter().map(|preset| space.conform(&space.filled(preset))).collect();
+        let presets = match presets {
+            Ok(presets) => presets,
+            Err(problems) => return self.reject(listed(&problems)),
+        };
+        let clusters: BTreeSet<&String> = spec.clusters.iter().collect();
         let experiment = Experiment {
             id,
             spec: Arc::clone(&spec),
@@ -52,7 +54,7 @@ impl Turn<'_> {
             ask: None,
             refused: 0,
             ask_after: None,
-            sites,
+            sites: BTreeMap::new(),
             best: None,
             outlook: None,
             calm: 0,
@@ -68,10 +70,9 @@ impl Turn<'_> {
         self.experiment_mut(id);
         self.announce(id, &clusters);
         for cluster in clusters {
-            self.open_site(id, &cluster);
+            self.open_site(id, cluster);
         }
-        for (i, preset) in spec.presets.iter().enumerate() {
-            let Ok(parameters) = space.conform(&space.filled(preset)) else { continue };
+        for (i, parameters) in presets.into_iter().enumerate() {
             let trial = TrialId::derived(id.0, &format!("preset/{i}"));
             let given = message::Trial {
                 experiment: spec.name.clone(),
@@ -86,18 +87,18 @@ impl Turn<'_> {
         }
     }
 
-    fn announce(&mut self, id: ExperimentId, clusters: &[String]) {
+    fn announce(&mut self, id: ExperimentId, clusters: &BTreeSet<&String>) {
         let index = &self.world.index;
         let waits: BTreeMap<&String, &str> = clusters
             .iter()
-            .filter_map(|c| Some((c, self.experiment(*index.owners.get(c)?)?.spec.name.as_str())))
+            .filter_map(|c| Some((*c, self.experiment(*index.owners.get(*c)?)?.spec.name.as_str())))
             .collect();
         let Some(spec) = self.experiment(id).map(|e| Arc::clone(&e.spec)) else { return };
         let mut message = format!(
             "submitted: {} trials over {} parameters on {}",
             spec.budget.trials,
             spec.parameters.len(),
-            clusters.join(", ")
+            clusters.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ")
         );
         for (cluster, owner) in &waits {
             message.push_str(&format!("; it waits for `{cluster}` until experiment `{owner}` has left it"));
@@ -105,4 +106,8 @@ impl Turn<'_> {
         let detail = json!({"clusters": clusters, "waits_for": waits});
         self.log_experiment(id, EventKind::ExperimentSubmitted, message, detail);
     }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -51,21 +51,3 @@ fn the_best_is_that_with_the_greatest_gain_over_its_own_baseline() {
         assert_eq!(best, if first == "fast" { 2 } else { 1 });
     }
 }
-
-#[test]
-fn the_optimizer_is_told_results_in_the_terms_of_one_cluster() {
-    let more = json!({"algorithm": {"name": "gp"}, "budget": {"trials": 4}});
-    let mut lab = Lab::with(&spec("e", &["slow", "fast"], more));
-    work(&mut lab);
-    lab.send(on("slow", 20));
-    work(&mut lab);
-    lab.asks.clear();
-    // asked again, as nobody answers
-    while lab.asks.is_empty() && lab.next() {}
-    let ask = lab.asks.pop().unwrap();
-    let told: Vec<f64> = ask.results.iter().filter_map(|r| r.objective).collect();
-    assert_eq!(told.len(), 3);
-    for (told, expected) in told.iter().zip([7.0, 7.0, 20.0]) {
-        assert!((told - expected).abs() < 1e-12, "{told} is not {expected}");
-    }
-}

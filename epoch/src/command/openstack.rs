@@ -24,14 +24,10 @@ pub struct OpenStack {
 impl OpenStack {
     /// Clusters that are parts of one cloud have no hosts in common.
     pub(super) fn check(&self) -> Result<(), String> {
-        let hosts = |cluster: &Cluster| {
-            let aggregate = cluster.aggregate.clone()?;
-            Some((cluster.cloud.clone(), cluster.clouds_file.clone(), cluster.simulator.clone(), aggregate))
-        };
         let mut seen = BTreeMap::new();
         for (name, cluster) in &self.cluster {
-            let Some(hosts) = hosts(cluster) else { continue };
-            let aggregate = hosts.3.clone();
+            let Some(aggregate) = &cluster.aggregate else { continue };
+            let hosts = (&cluster.cloud, &cluster.clouds_file, &cluster.simulator, aggregate);
             if let Some(other) = seen.insert(hosts, name) {
                 return Err(format!(
                     "openstack.cluster.{name}: the aggregate `{aggregate}` is that of openstack.cluster.{other} as well; give \

@@ -1,7 +1,8 @@
 //! What may be said of two configurations that were measured several times, pure.
 //!
 //! [`claim`] compares them from runs in pairs, [`pairs_wanted`] plans how many pairs that takes, [`drift`] tells whether the
-//! system itself moved meanwhile, and [`on_one_scale`] puts values of clusters that differ beside each other. The method, with what it does not do, is in `docs/claims.md`.
+//! system itself moved meanwhile, and [`in_terms_of`] puts a value of one cluster beside those of another. The method, with what it does
+//! not do, is in `docs/claims.md`.
 
 mod claim;
 mod drift;
@@ -12,7 +13,7 @@ mod terms;
 pub use claim::{Claim, ClusterClaim, Pair, Pairs, Scale, Verdict, claim};
 pub use drift::{Drift, Run, drift};
 pub use plan::{Precision, pairs_wanted};
-pub use terms::{in_terms_of, on_one_scale};
+pub use terms::in_terms_of;
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64

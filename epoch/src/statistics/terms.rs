@@ -1,9 +1,6 @@
 //! Values of clusters that differ, in the terms of one of them.
 
-use std::collections::BTreeMap;
-
 use super::{Run, mean};
-use crate::message::Observation;
 
 /// What a value that was measured on one cluster is multiplied by to stand beside those of another one: the ratio of their
 /// baselines' means, by the runs of each so far.
@@ -15,19 +12,6 @@ pub fn in_terms_of(other: &[Run], own: &[Run]) -> f64 {
         Some(mean(&values)).filter(|mean| mean.is_finite() && *mean > 0.0)
     };
     baseline(other).zip(baseline(own)).map_or(1.0, |(other, own)| other / own)
-}
-
-/// Puts results as if all of them had been measured on the first of `clusters` that has a baseline: clusters differ, and what matters
-/// is by how much a result is better than the baseline of its own.
-pub fn on_one_scale(results: &mut [Observation], clusters: &[(&str, &[Run])]) {
-    let Some((_, first)) = clusters.iter().find(|(_, runs)| !runs.is_empty()) else { return };
-    let factors: BTreeMap<&str, f64> =
-        clusters.iter().map(|(name, runs)| (*name, in_terms_of(first, runs))).collect();
-    for result in results {
-        let factor = factors.get(result.cluster.as_str()).copied().unwrap_or(1.0);
-        result.objective = result.objective.map(|objective| objective * factor);
-        result.std_error = result.std_error.map(|error| error * factor);
-    }
 }
 
 #[cfg(test)]

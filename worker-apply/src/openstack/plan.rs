@@ -95,11 +95,8 @@ fn sharing<'a>(config: &'a Config, order: &Epoch, cluster: &Cluster) -> Option<&
         places.map(|s| (s.ssh.clone(), s.snippet.parent().map(Path::to_owned))).collect()
     };
     let own = of(cluster);
-    let others = config.cluster.iter().filter(|(name, _)| **name != order.cluster);
-    others
-        .into_iter()
-        .find(|(_, other)| of(other).iter().any(|place| own.contains(place)))
-        .map(|(name, _)| name)
+    let mut others = config.cluster.iter().filter(|(name, _)| **name != order.cluster);
+    others.find(|(_, other)| of(other).iter().any(|place| own.contains(place))).map(|(name, _)| name)
 }
 
 fn via(order: &Epoch) -> Result<Via, String> {
