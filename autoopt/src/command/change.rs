@@ -8,17 +8,19 @@ use crate::client::Client;
 use crate::fault::Fault;
 use crate::show::{plain, say, say_json};
 
-/// Give an experiment whose search goes on another budget, or other clusters
+/// Give an experiment whose search goes on another budget, priority, or other clusters
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "\
 A cluster that joins has its baseline measured first. On one that leaves, what runs ends; then it is left as the experiment
-says, and another experiment can have it. What was measured there counts on.
+says, and another experiment can have it. What was measured there counts on. An experiment with a higher priority takes
+the clusters that it names over after the running epoch.
 
 Examples:
   autoopt change nova-weights --trials 60
   autoopt change nova-weights --join lab3 --leave lab1
   autoopt change nova-weights --wall-time 36h
+  autoopt change nova-weights --priority 5
 ",
     group = clap::ArgGroup::new("what").required(true).multiple(true)
 )]
@@ -32,6 +34,9 @@ pub(crate) struct Change {
     /// No new trial after so long from its submission, such as 36h
     #[arg(long, value_name = "TIME", group = "what")]
     wall_time: Option<Period>,
+    /// Beside other experiments on its clusters, the higher one goes first
+    #[arg(long, value_name = "N", group = "what", allow_negative_numbers = true)]
+    priority: Option<i32>,
     /// A cluster to run on as well; may be given more than once
     #[arg(long, value_name = "CLUSTER", group = "what")]
     join: Vec<String>,
@@ -45,6 +50,7 @@ impl Change {
         let change = machine::Change {
             trials: self.trials,
             wall_time: self.wall_time,
+            priority: self.priority,
             join: self.join.into_iter().collect(),
             leave: self.leave.into_iter().collect(),
         };
@@ -53,7 +59,12 @@ impl Change {
             say_json(&detail);
         } else {
             let (name, spec) = (plain(&detail.summary.name), &detail.spec);
-            say(format_args!("{name}: {} trials on {} now", spec.budget.trials, spec.clusters.join(", ")));
+            let priority = match spec.priority {
+                0 => String::new(),
+                n => format!(", priority {n}"),
+            };
+            let (trials, clusters) = (spec.budget.trials, spec.clusters.join(", "));
+            say(format_args!("{name}: {trials} trials on {clusters} now{priority}"));
         }
         Ok(())
     }

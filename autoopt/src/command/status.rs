@@ -69,7 +69,7 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     }
     for (cluster, other) in &detail.waits_for {
         let (cluster, other) = (plain(cluster), plain(other));
-        text.push_str(&format!("\n  waits      for {cluster}, until the experiment {other} has left it"));
+        text.push_str(&format!("\n  waits      for {cluster}, which the experiment {other} has now"));
     }
     text.push_str(&format!("\n  baseline   {}", baseline(e)));
     text.push_str(&format!("\n  best       {}", best(e)));

@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::extract::{Json, Path};
 use super::view::{ExperimentDetail, ExperimentList};
 use super::{Api, render};
-use crate::machine::{Change, Control, Experiment, Input, Site};
+use crate::machine::{Change, Control, Experiment, Input, Phase, Site};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let control = |path: &str, summary: &'static str, control: Control| {
@@ -140,20 +140,22 @@ async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError>
     })
 }
 
-/// Which of an experiment's clusters belong to another one still, and to which.
+/// Which of an experiment's clusters another one has at present, and which.
 async fn waits_for(
     api: &Api,
     e: &Experiment,
     sites: &BTreeMap<String, Site>,
 ) -> Result<BTreeMap<String, String>, ApiError> {
     let mut waits_for = BTreeMap::new();
-    let untouched = |cluster: &String| sites.get(cluster).is_some_and(|site| !site.touched);
-    if e.ended.is_some() || !sites.keys().any(untouched) {
+    let waits = |cluster: &String| {
+        sites.get(cluster).is_some_and(|site| !site.occupied() && site.out_of_use.is_none())
+    };
+    if matches!(e.phase, Phase::Closing | Phase::Ended) || !sites.keys().any(waits) {
         return Ok(waits_for);
     }
     for other in api.store.experiments().await?.iter().filter(|o| o.ended.is_none() && o.id != e.id) {
         let theirs = api.store.sites(other.id).await?.into_iter();
-        let held = theirs.filter(|(cluster, site)| site.occupied() && untouched(cluster));
+        let held = theirs.filter(|(cluster, site)| site.occupied() && waits(cluster));
         waits_for.extend(held.map(|(cluster, _)| (cluster, other.spec.name.clone())));
     }
     Ok(waits_for)

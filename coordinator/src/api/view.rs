@@ -156,7 +156,7 @@ pub struct ExperimentDetail {
     /// By cluster.
     #[serde(default)]
     pub sites: BTreeMap<String, SiteView>,
-    /// Clusters that another experiment has to leave before anything begins there, with its name.
+    /// Clusters that another experiment has at present, with its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waits_for: BTreeMap<String, String>,
     pub spec: ExperimentSpec,

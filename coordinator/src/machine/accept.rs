@@ -165,6 +165,10 @@ impl Turn<'_> {
             json!({"kind": trial.kind, "parameters": trial.parameters, "ask": trial.ask, "outlook": outlook});
         self.log_trial(&trial, EventKind::TrialAccepted, message, detail);
         self.wait(experiment, id);
+        if spent {
+            // others may have what it has no trials for
+            self.seek_all(experiment);
+        }
         self.curious.insert(experiment);
     }
 

@@ -6,11 +6,10 @@ use autoopt_epoch::id::{AskId, ExperimentId};
 use autoopt_epoch::message::{self, EventKind, Pending};
 use serde_json::json;
 
-use super::accept::asks;
 use super::events::seconds;
 use super::index::counts;
 use super::turn::Turn;
-use super::{Effect, Experiment, OpenAsk, Phase, retry};
+use super::{Effect, Experiment, OpenAsk, retry};
 
 /// A question without an answer for this long is asked again, after twice as long the next time.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
@@ -24,12 +23,9 @@ impl Turn<'_> {
     pub(super) fn ask_if_idle(&mut self, id: ExperimentId) {
         let at = self.at;
         let Some(experiment) = self.experiment(id) else { return };
-        let wanted = experiment.phase == Phase::Running
-            && experiment.ask.is_none()
-            && experiment.accepted < experiment.spec.budget.trials
+        let wanted = experiment.ask.is_none()
             && experiment.ask_after.is_none_or(|after| after <= at)
-            && experiment.wall_end().is_none_or(|end| at < end)
-            && asks(experiment)
+            && self.may_ask(experiment)
             && self.open_cluster(experiment).is_some();
         if !wanted {
             return;
@@ -66,6 +62,8 @@ impl Turn<'_> {
         );
         self.log_experiment(id, EventKind::OptimizerSilent, message, json!({"ask": ask, "attempt": attempt}));
         self.publish_ask(id, ask);
+        // who waits for its clusters need not wait for the answer
+        self.seek_all(id);
     }
 
     /// The answer was no trial of this space: another question after a pause.
@@ -82,6 +80,8 @@ impl Turn<'_> {
             let why =
                 format!("{refused} answers of `{name}` in a row were refused, the last one because {reason}");
             self.stop(id, &why);
+        } else {
+            self.seek_all(id);
         }
     }
 

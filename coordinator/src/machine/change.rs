@@ -25,6 +25,9 @@ pub struct Change {
     /// The budget's wall time, from the submission on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Period>,
+    /// Beside other experiments on its clusters: higher first. Possible until it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
     /// Clusters to run on as well; their baseline comes first.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub join: BTreeSet<String>,
@@ -52,6 +55,9 @@ impl Turn<'_> {
             && let Some(wall_time) = spec.budget.wall_time
         {
             said.push(format!("a wall time of {wall_time}"));
+        }
+        if experiment.spec.priority != spec.priority {
+            said.push(format!("priority {} instead of {}", spec.priority, experiment.spec.priority));
         }
         said.extend(change.join.iter().map(|cluster| format!("`{cluster}` joins")));
         said.extend(change.leave.iter().map(|cluster| format!("`{cluster}` leaves")));
@@ -84,7 +90,14 @@ impl Turn<'_> {
         self.world.index.users.entry(cluster.to_owned()).or_default().insert(id);
         if !self.world.clusters.contains_key(cluster) {
             let breaker = Breaker::Closed { failures: 0 };
-            let new = Cluster { name: cluster.to_owned(), holder: None, breaker, leaked: None };
+            let new = Cluster {
+                name: cluster.to_owned(),
+                holder: None,
+                breaker,
+                leaked: None,
+                turn: 0,
+                promised: None,
+            };
             self.world.clusters.insert(cluster.to_owned(), new);
             self.change_cluster(cluster, |_| ());
         }
@@ -105,8 +118,8 @@ impl Turn<'_> {
     pub(super) fn close_if_left(&mut self, id: ExperimentId, cluster: &str) {
         let Some(experiment) = self.experiment(id) else { return };
         let leaves = experiment.sites.get(cluster).is_some_and(|site| site.left && site.occupied());
-        let runs = experiment.epochs.values().any(|epoch| epoch.cluster == cluster);
-        if leaves && !runs && !experiment.is_closing(cluster) {
+        let runs = || experiment.epochs.values().any(|epoch| epoch.cluster == cluster);
+        if leaves && !runs() && !experiment.is_closing(cluster) {
             self.close_site(id, cluster);
         }
     }
@@ -118,7 +131,10 @@ const LEFT: &str = "it left the experiment";
 /// The experiment's text after a change, or why it cannot be made.
 fn changed(experiment: &Experiment, change: &Change, at: Timestamp) -> Result<ExperimentSpec, String> {
     let name = &experiment.spec.name;
-    if experiment.confirmation.is_some() || !matches!(experiment.phase, Phase::Running | Phase::Paused) {
+    let priority_alone = *change == Change { priority: change.priority, ..Change::default() };
+    let searches =
+        experiment.confirmation.is_none() && matches!(experiment.phase, Phase::Running | Phase::Paused);
+    if !searches && !priority_alone {
         return Err(format!(
             "the search of `{name}` is over, so it cannot be changed any more; submit another experiment to go on"
         ));
@@ -137,6 +153,10 @@ fn changed(experiment: &Experiment, change: &Change, at: Timestamp) -> Result<Ex
     let mut spec = ExperimentSpec::clone(&experiment.spec);
     spec.budget.trials = change.trials.unwrap_or(spec.budget.trials);
     spec.budget.wall_time = change.wall_time.or(spec.budget.wall_time);
+    spec.priority = change.priority.unwrap_or(spec.priority);
+    if priority_alone {
+        return Ok(spec);
+    }
     spec.clusters.extend(change.join.iter().cloned());
     spec.clusters.retain(|cluster| !change.leave.contains(cluster));
     let stays =

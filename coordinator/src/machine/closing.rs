@@ -41,7 +41,11 @@ impl Turn<'_> {
         let Some(site) = experiment.sites.get(cluster) else { return };
         let captured = site.captured.clone();
         let best = experiment.recommended().map(|(_, values)| values.clone());
-        let (own, kind) = (format!("closing/{cluster}"), TrialKind::Closing);
+        let own = match site.closings {
+            0 => format!("closing/{cluster}"),
+            n => format!("closing/{cluster}/{n}"),
+        };
+        let kind = TrialKind::Closing;
         let mut trial = Trial::own(id, &own, kind, captured.unwrap_or_default(), cluster, self.at);
         let leaves_best = self.leaves_best(experiment, site, &trial);
         if plan::closing(site, &experiment.spec, leaves_best).is_empty() {
@@ -49,6 +53,9 @@ impl Turn<'_> {
         }
         if let Some(best) = best.filter(|_| leaves_best) {
             trial.parameters = best;
+        }
+        if let Some(site) = self.site_mut(id, cluster) {
+            site.closings += 1;
         }
         self.add_trial(trial);
     }
@@ -103,14 +110,24 @@ impl Turn<'_> {
         if let TrialState::Running { epoch } = trial.state {
             self.abandon_closing(id, epoch, &reason);
         }
+        // it was not left for good, but what runs there now would not be what it says
+        if self.experiment(id).is_some_and(|e| e.phase != Phase::Closing) {
+            if let Some(site) = self.site_mut(id, cluster) {
+                site.out_of_use.get_or_insert(reason.clone());
+            }
+            self.end_waiting(id, |t| t.cluster.as_ref() == Some(cluster), &reason);
+        }
         self.site_closed(id, cluster);
     }
 
     fn site_closed(&mut self, id: ExperimentId, cluster: &str) {
+        let at = self.at;
         if let Some(site) = self.site_mut(id, cluster) {
             site.closed = true;
+            site.parted = Some(at);
         }
         self.world.index.owners.remove(cluster);
+        self.change_cluster(cluster, |_| ());
         self.free.insert(cluster.to_owned());
         self.due.insert(id);
     }

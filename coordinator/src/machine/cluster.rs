@@ -16,6 +16,12 @@ pub struct Cluster {
     /// What an epoch left there. Every epoch but a closing begins with looking whether it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaked: Option<Leaked>,
+    /// Epochs that the experiment which has it began since it took it, while others wanted it, too.
+    #[serde(default)]
+    pub turn: u32,
+    /// For whom it is being restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<ExperimentId>,
 }
 
 /// What an epoch left behind on a cluster.

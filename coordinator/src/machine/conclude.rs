@@ -167,15 +167,18 @@ impl Turn<'_> {
         }
         found.results.extend(observation.clone());
         found.settled.insert(id, trial.parameters.clone());
+        let hands_over = found.phase != Phase::Closing
+            && trial.cluster.as_ref().and_then(|c| found.sites.get(c)).is_some_and(|s| !s.left);
         let unit = found.spec.objective.unit.clone().map(|u| format!(" {u}")).unwrap_or_default();
         self.world.index.forget_trial(&trial);
         let value = objective.map(|o| format!(" with {o}{unit}")).unwrap_or_default();
         let best = if leads && trial.kind != TrialKind::Baseline { ", the best so far" } else { "" };
         let because = reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
         let message = match (trial.kind, &trial.cluster) {
-            (TrialKind::Closing, Some(cluster)) if outcome == Outcome::Measured => {
-                format!("`{cluster}` has been left as the experiment says")
-            }
+            (TrialKind::Closing, Some(cluster)) if outcome == Outcome::Measured => match hands_over {
+                true => format!("`{cluster}` has been restored, for another experiment"),
+                false => format!("`{cluster}` has been left as the experiment says"),
+            },
             _ => format!(
                 "{} ended {outcome}{value}{best}{because}",
                 title(trial.kind, trial.number, trial.pair)
@@ -243,6 +246,7 @@ impl Turn<'_> {
         match trial.state {
             TrialState::Waiting { .. } => {
                 self.end_trial(trial.experiment, id, Outcome::Abandoned, Some(reason.into()), None);
+                self.seek_all(trial.experiment);
             }
             TrialState::Running { epoch } => self.abandon(trial.experiment, epoch, reason),
             TrialState::Ended { .. } => {}

@@ -18,6 +18,7 @@ impl Turn<'_> {
                 self.set_phase(id, Phase::Paused);
                 let message = "paused by a person: no new epoch begins, running ones go on";
                 self.log_experiment(id, EventKind::ExperimentPaused, message, json!({}));
+                self.seek_all(id);
             }
             (Control::Resume, Phase::Paused) => {
                 let confirming = self.experiment(id).is_some_and(|e| e.confirmation.is_some());

@@ -181,8 +181,14 @@ pub struct Site {
     pub baseline_ended: bool,
     /// Something was begun there, so it has to be closed.
     pub touched: bool,
-    /// It has been left as the experiment says, or a person has given it up.
+    /// It has been left as the experiment says, or a person has given it up. The next epoch here begins anew.
     pub closed: bool,
+    /// How often that was begun, by which the ids of closings are derived.
+    #[serde(default)]
+    pub closings: u32,
+    /// When it was last left.
+    #[serde(default)]
+    pub parted: Option<Timestamp>,
     /// Stages that may have left something in force, for the closing to undo.
     #[serde(default)]
     pub dirty: BTreeSet<Stage>,

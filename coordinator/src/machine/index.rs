@@ -24,6 +24,9 @@ pub(super) struct Index {
     pub(super) users: HashMap<String, BTreeSet<ExperimentId>>,
     /// The experiment that a cluster is occupied by.
     pub(super) owners: HashMap<String, ExperimentId>,
+    /// Whom a cluster counts for: to whom it is promised, or who occupies it; and for how many each is counted.
+    counted: HashMap<String, ExperimentId>,
+    pub(super) held: HashMap<ExperimentId, u32>,
     /// Clusters where an epoch could begin: not held, not kept away from by the breaker.
     pub(super) idle: BTreeSet<String>,
     pub(super) timers: Timers,
@@ -37,6 +40,8 @@ pub(super) struct Queue {
     pub(super) any: BTreeSet<Place>,
     /// For one cluster only.
     pub(super) pinned: HashMap<String, BTreeSet<Place>>,
+    /// Those in back-off, by the cluster they are for.
+    pub(super) later: HashMap<Option<String>, BTreeSet<TrialId>>,
     /// Open trials that count against the budget, waiting or running.
     pub(super) open: u32,
 }
@@ -99,17 +104,34 @@ impl Queue {
         // a spec that was accepted by an earlier release stays usable, without what no longer parses
         let space = Space::new(spec.parameters.clone(), &spec.constraints)
             .unwrap_or_else(|_| Space { parameters: spec.parameters.clone(), constraints: Vec::new() });
-        Self { space: Arc::new(space), any: BTreeSet::new(), pinned: HashMap::new(), open: 0 }
+        Self {
+            space: Arc::new(space),
+            any: BTreeSet::new(),
+            pinned: HashMap::new(),
+            later: HashMap::new(),
+            open: 0,
+        }
     }
 
     pub(super) fn insert(&mut self, trial: &Trial) {
+        self.forget_later(trial);
         match &trial.cluster {
             Some(cluster) => self.pinned.entry(cluster.clone()).or_default().insert(place(trial)),
             None => self.any.insert(place(trial)),
         };
     }
 
+    fn forget_later(&mut self, trial: &Trial) {
+        if let Some(later) = self.later.get_mut(&trial.cluster) {
+            later.remove(&trial.id);
+            if later.is_empty() {
+                self.later.remove(&trial.cluster);
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, trial: &Trial) {
+        self.forget_later(trial);
         match &trial.cluster {
             Some(cluster) => {
                 if let Some(queue) = self.pinned.get_mut(cluster) {
@@ -126,14 +148,15 @@ impl Queue {
     }
 }
 
-/// Trials that are half measured first (their repeats belong together), then a person's, then the optimizer's; in the
-/// order of acceptance. Baselines and closings are alone with their cluster.
+/// What leaves a cluster first; then trials that are half measured (their repeats belong together), then a person's, then the
+/// optimizer's; in the order of acceptance. A first baseline is alone with its cluster.
 fn place(trial: &Trial) -> Place {
     let rank = match trial.kind {
-        TrialKind::Baseline | TrialKind::Recommended | TrialKind::Closing => 0,
-        _ if !trial.measurements.is_empty() => 0,
-        TrialKind::Manual => 1,
-        TrialKind::Proposed => 2,
+        TrialKind::Closing => 0,
+        TrialKind::Baseline | TrialKind::Recommended => 1,
+        _ if !trial.measurements.is_empty() => 1,
+        TrialKind::Manual => 2,
+        TrialKind::Proposed => 3,
     };
     (rank, trial.number, trial.id)
 }
@@ -172,6 +195,7 @@ impl Index {
         }
         for cluster in clusters.values() {
             index.watch(cluster, at);
+            index.count(cluster);
         }
         index
     }
@@ -188,6 +212,25 @@ impl Index {
             }
         }
         self.time(experiment);
+    }
+
+    /// Counts a cluster for the experiment that has it, or will.
+    pub(super) fn count(&mut self, cluster: &Cluster) {
+        let who = cluster.promised.or_else(|| self.owners.get(&cluster.name).copied());
+        let before = match who {
+            Some(who) => self.counted.insert(cluster.name.clone(), who),
+            None => self.counted.remove(&cluster.name),
+        };
+        if before == who {
+            return;
+        }
+        if let Some(held) = before.and_then(|before| self.held.get_mut(&before)) {
+            *held -= 1;
+        }
+        if let Some(who) = who {
+            *self.held.entry(who).or_default() += 1;
+        }
+        self.held.retain(|_, held| *held > 0);
     }
 
     /// Sets the timers of an experiment itself.
@@ -223,6 +266,7 @@ impl Index {
         if let TrialState::Waiting { not_before } = trial.state {
             if not_before > at {
                 self.timers.set(Timer::Trial(trial.id), Some(not_before));
+                queue.later.entry(trial.cluster.clone()).or_default().insert(trial.id);
             } else {
                 queue.insert(trial);
             }

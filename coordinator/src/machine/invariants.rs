@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Experiment, Phase, Progress, TrialState, World};
+use super::{Experiment, Phase, Progress, TrialState, World, sharing};
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {what}")]
 pub struct Broken {
-    /// `M1` to `M7`.
+    /// `M1` to `M8`.
     pub rule: &'static str,
     pub what: String,
 }
@@ -27,6 +27,7 @@ pub fn check(world: &World) -> Result<(), Broken> {
         confirmations_go_pair_by_pair(experiment)?;
     }
     one_epoch_for_each_cluster(world)?;
+    what_changes_hands_is_restored(world)?;
     one_experiment_for_each_cluster(world)
 }
 
@@ -122,6 +123,27 @@ fn one_experiment_for_each_cluster(world: &World) -> Result<(), Broken> {
         for (cluster, _) in experiment.sites.iter().filter(|(_, s)| s.occupied()) {
             if let Some(other) = owners.insert(cluster, experiment.id) {
                 return broken("M4", format!("{other} and {} have both begun on `{cluster}`", experiment.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// M8: who comes back finds what it captured.
+fn what_changes_hands_is_restored(world: &World) -> Result<(), Broken> {
+    let mut away = BTreeMap::new();
+    for experiment in world.experiments.values() {
+        for (cluster, site) in experiment.sites.iter().filter(|(c, _)| sharing::away(experiment, c)) {
+            if !site.dirty.is_empty() {
+                return broken("M8", format!("{} left `{cluster}` with {:?}", experiment.id, site.dirty));
+            }
+            away.insert(cluster, experiment.id);
+        }
+    }
+    for experiment in world.experiments.values().filter(|e| !sharing::shares(e)) {
+        for (cluster, _) in experiment.sites.iter().filter(|(_, s)| s.occupied()) {
+            if let Some(other) = away.get(cluster) {
+                return broken("M8", format!("{} has `{cluster}`, and {other} will be back", experiment.id));
             }
         }
     }

@@ -10,10 +10,12 @@
 //! - **M5** an ended experiment has no open trial, no open epoch, and every cluster it touched has been closed;
 //! - **M6** the same input twice has the effects of once;
 //! - **M7** a confirmation has at most one run under way on a cluster, and only the last of its pairs there may be unfinished; it ends
-//!   before its experiment closes.
+//!   before its experiment closes;
+//! - **M8** a cluster changes hands only when it is restored: an experiment that will come back to it has nothing in force there, and
+//!   none that leaves values of its own has it meanwhile.
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control`, `change` and `closing` (an experiment from end to end),
-//! `scheduling` (who gets a free cluster), `again` (the baseline once more), `confirm` (what was found against the baseline),
+//! `sharing` and `scheduling` (whose a free cluster is, and what begins there), `again` (the baseline once more), `confirm` (what was found against the baseline),
 //! `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
 //! cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
 //! derived from the rest), `invariants` (the rules above as predicates).
@@ -41,6 +43,7 @@ mod reports;
 mod restore;
 mod retry;
 mod scheduling;
+mod sharing;
 mod steps;
 mod submit;
 mod trial;

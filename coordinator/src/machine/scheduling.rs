@@ -1,8 +1,4 @@
-//! Who gets a free cluster.
-//!
-//! A cluster that an experiment has begun to change belongs to it until the experiment has left it: another one would
-//! capture values that are not the user's. Among experiments that could have a cluster, the one with the fewest
-//! running epochs gets it, then the oldest.
+//! What begins on a free cluster; `sharing` says whose it is.
 
 use std::sync::Arc;
 
@@ -13,38 +9,34 @@ use serde_json::json;
 use super::events::title;
 use super::index::counts;
 use super::leaks::LOOK;
+use super::sharing::Wish;
 use super::turn::Turn;
 use super::{Breaker, Epoch, Experiment, Phase, Progress, Site, TrialState, plan};
 
 impl Turn<'_> {
-    /// Lets the best claim on a free cluster begin.
+    /// Lets the best claim on a free cluster begin, once whoever has it has restored it.
     pub(super) fn fill(&mut self, cluster: &str) {
         if !self.world.index.idle.contains(cluster) {
             return;
         }
-        let candidates: Vec<ExperimentId> = match self.world.index.owners.get(cluster) {
-            Some(owner) => vec![*owner],
-            None => self.world.index.users.get(cluster).into_iter().flatten().copied().collect(),
-        };
-        let next = candidates
-            .iter()
-            .filter_map(|id| {
-                let experiment = self.experiment(*id)?;
-                let trial = self.next_for(experiment, cluster)?;
-                Some((experiment.epochs.len(), experiment.submitted, *id, trial))
-            })
-            .min();
-        match next {
-            Some((_, _, experiment, trial)) => {
+        let owner = self.world.index.owners.get(cluster).copied();
+        match (self.claim(cluster), owner) {
+            (Some((experiment, _)), Some(owner)) if owner != experiment => {
+                self.hand_over(cluster, owner, experiment);
+            }
+            (Some((experiment, Wish::Now(trial))), _) => {
                 let trial = self.baseline_due(experiment, trial, cluster).unwrap_or(trial);
                 self.begin(experiment, trial, cluster);
             }
-            None => self.curious.extend(candidates),
+            (Some((experiment, Wish::Soon)), _) => {
+                self.curious.insert(experiment);
+            }
+            (None, _) => {}
         }
     }
 
     /// The trial that would run there next.
-    fn next_for(&self, experiment: &Experiment, cluster: &str) -> Option<TrialId> {
+    pub(super) fn next_for(&self, experiment: &Experiment, cluster: &str) -> Option<TrialId> {
         let queue = self.world.index.queues.get(&experiment.id)?;
         let pinned = queue.pinned.get(cluster).and_then(|q| q.first());
         let place = if experiment.sites.get(cluster).is_some_and(Site::usable) {
@@ -60,12 +52,11 @@ impl Turn<'_> {
         (experiment.phase != Phase::Paused || closing).then_some(place.2)
     }
 
-    /// Whether an experiment could begin a trial on a cluster now.
-    pub(super) fn open_to(&self, experiment: &Experiment, cluster: &str) -> bool {
-        let owner = self.world.index.owners.get(cluster);
+    /// Whether an experiment could begin a trial on a cluster now, or once that has been restored for it.
+    fn open_to(&self, experiment: &Experiment, cluster: &str) -> bool {
         self.world.index.idle.contains(cluster)
-            && owner.is_none_or(|o| *o == experiment.id)
             && experiment.sites.get(cluster).is_some_and(Site::usable)
+            && self.claim(cluster).is_some_and(|(claimant, _)| claimant == experiment.id)
     }
 
     /// A free cluster on which an experiment could begin a trial now.
@@ -104,7 +95,8 @@ impl Turn<'_> {
             return;
         };
         self.world.index.add_trial(trial, self.at);
-        self.seek(experiment, id);
+        // clusters may have been kept for it that it does not need
+        self.seek_all(experiment);
     }
 
     fn begin(&mut self, experiment_id: ExperimentId, trial_id: TrialId, cluster: &str) {
@@ -139,7 +131,8 @@ impl Turn<'_> {
             measurement: None,
             outputs: std::collections::BTreeMap::new(),
         };
-        let touched = site.touched;
+        let taken = !site.occupied();
+        let shared = self.world.index.users.get(cluster).is_some_and(|users| users.len() > 1);
         let title = title(kind, trial.number, trial.pair);
         let counted = count == 1 && counts(kind) && spec.baseline.is_some();
         if let Some(queue) = self.world.index.queues.get_mut(&experiment_id)
@@ -152,10 +145,11 @@ impl Turn<'_> {
             trial.epochs = count;
             trial.state = TrialState::Running { epoch: id };
         }
-        if !touched {
+        if taken {
             self.world.index.owners.insert(cluster.to_owned(), experiment_id);
             if let Some(site) = self.site_mut(experiment_id, cluster) {
                 site.touched = true;
+                site.closed = false;
             }
         }
         if counted && let Some(site) = self.site_mut(experiment_id, cluster) {
@@ -164,6 +158,10 @@ impl Turn<'_> {
         let mut tried = None;
         self.change_cluster(cluster, |c| {
             c.holder = Some((experiment_id, id));
+            if taken {
+                (c.turn, c.promised) = (0, None);
+            }
+            c.turn += u32::from(shared && kind != TrialKind::Closing);
             if let Breaker::Open { reason, .. } = &c.breaker {
                 tried = Some(reason.clone());
                 c.breaker = Breaker::Trying { reason: reason.clone() };

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use autoopt_epoch::experiment::ExperimentSpec;
+use autoopt_epoch::experiment::{AtEnd, ExperimentSpec};
 use autoopt_epoch::id::{ExperimentId, TrialId};
 use autoopt_epoch::message::{self, EventKind};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::{Parameters, Space};
 use serde_json::json;
 
+use super::sharing::shares;
 use super::turn::Turn;
 use super::{Experiment, Phase};
 
@@ -89,10 +90,8 @@ impl Turn<'_> {
 
     fn announce(&mut self, id: ExperimentId, clusters: &BTreeSet<&String>) {
         let index = &self.world.index;
-        let waits: BTreeMap<&String, &str> = clusters
-            .iter()
-            .filter_map(|c| Some((*c, self.experiment(*index.owners.get(*c)?)?.spec.name.as_str())))
-            .collect();
+        let waits: BTreeMap<&String, &Experiment> =
+            clusters.iter().filter_map(|c| Some((*c, self.experiment(*index.owners.get(*c)?)?))).collect();
         let Some(spec) = self.experiment(id).map(|e| Arc::clone(&e.spec)) else { return };
         let mut message = format!(
             "submitted: {} trials over {} parameters on {}",
@@ -100,9 +99,17 @@ impl Turn<'_> {
             spec.parameters.len(),
             clusters.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ")
         );
+        let alone = spec.at_end != AtEnd::Restore;
         for (cluster, owner) in &waits {
-            message.push_str(&format!("; it waits for `{cluster}` until experiment `{owner}` has left it"));
+            let name = &owner.spec.name;
+            let waits = match alone || !shares(owner) {
+                true => format!("it waits for `{cluster}` until experiment `{name}` has left it"),
+                false => format!("it takes turns on `{cluster}` with experiment `{name}`"),
+            };
+            message.push_str(&format!("; {waits}"));
         }
+        let waits: BTreeMap<&String, &str> =
+            waits.into_iter().map(|(cluster, owner)| (cluster, owner.spec.name.as_str())).collect();
         let detail = json!({"clusters": clusters, "waits_for": waits});
         self.log_experiment(id, EventKind::ExperimentSubmitted, message, detail);
     }

@@ -100,6 +100,7 @@ impl<'a> Turn<'a> {
         let Some(cluster) = self.world.clusters.get_mut(name) else { return };
         change(cluster);
         self.world.index.watch(cluster, self.at);
+        self.world.index.count(cluster);
         self.changed.clusters.insert(name.to_owned());
         if self.world.index.idle.contains(name) {
             self.free.insert(name.to_owned());

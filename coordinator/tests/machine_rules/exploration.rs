@@ -38,6 +38,23 @@ impl State {
         state
     }
 
+    /// Two experiments of one trial each, which take turns on a cluster after each epoch.
+    fn shared(faults: u32, wishes: &[Input]) -> Self {
+        let mut lab = Lab::new();
+        for (n, name) in [(1, "e"), (2, "f")] {
+            let tries = json!({"attempts": 2, "backoff": "2s"});
+            let retry = json!({"transient": tries, "invalid": tries, "broken": tries, "breaker_after": 2});
+            let more = json!({"budget": {"trials": 1}, "turn": 1, "retry": retry});
+            let spec = spec(name, &["c"], more);
+            lab.give(Input::Submit { id: experiment_id(n), spec });
+            lab.trial(name, 20);
+        }
+        let mut state =
+            Self { lab, orders: vec![], running: vec![], reports: vec![], faults, wishes: wishes.to_vec() };
+        state.collect();
+        state
+    }
+
     /// What the last input sent out. Cancellations are taken as lost, which has to be harmless.
     fn collect(&mut self) {
         self.orders.append(&mut self.lab.orders);
@@ -125,10 +142,10 @@ impl State {
         let now = self.lab.now.as_millis();
         let from_now = |t: autoopt_epoch::time::Timestamp| (t.as_millis() - now).max(-1);
         for experiment in self.lab.world.experiments.values() {
-            (experiment.phase, experiment.accepted).hash(&mut hash);
+            (experiment.phase, experiment.accepted, experiment.spec.priority).hash(&mut hash);
             for site in experiment.sites.values() {
                 (site.captured.is_some(), site.baseline.is_some(), site.baseline_ended).hash(&mut hash);
-                (site.touched, site.closed, &site.dirty, site.out_of_use.is_some(), site.left)
+                (site.touched, site.closed, site.closings, &site.dirty, site.out_of_use.is_some(), site.left)
                     .hash(&mut hash);
             }
             for trial in experiment.trials.values() {
@@ -154,6 +171,7 @@ impl State {
             }
         }
         for cluster in self.lab.world.clusters.values() {
+            (cluster.turn, cluster.promised).hash(&mut hash);
             match &cluster.breaker {
                 Breaker::Closed { failures } => (0, i64::from(*failures)).hash(&mut hash),
                 Breaker::Open { until, .. } => (1, from_now(*until)).hash(&mut hash),
@@ -227,6 +245,23 @@ fn one_cluster_and_one_trial_end_well_on_every_path_with_two_faults() {
 #[test]
 fn two_clusters_and_two_trials_end_well_in_every_order() {
     assert!(explore(State::new(&["c", "d"], 2, 0, &[])) > 1000);
+}
+
+#[test]
+fn two_experiments_that_take_turns_end_well_on_every_path_with_one_fault() {
+    assert!(explore(State::shared(1, &[])) > 1000);
+}
+
+#[test]
+fn a_priority_that_changes_and_a_pause_at_any_moment_let_both_end_well() {
+    let experiment = experiment_id(1);
+    let change = |priority| {
+        let change = Change { priority: Some(priority), ..Change::default() };
+        Input::Change { experiment, change }
+    };
+    let control = |control| Input::Control { experiment, control };
+    let wishes = [change(1), control(Control::Pause), change(-1), control(Control::Resume)];
+    assert!(explore(State::shared(0, &wishes)) > 500);
 }
 
 #[test]

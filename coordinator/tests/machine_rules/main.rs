@@ -7,6 +7,7 @@
 )]
 
 mod change;
+mod cloud;
 mod confirm;
 mod exploration;
 mod leaks;
@@ -14,5 +15,6 @@ mod outlook;
 mod random;
 mod regressions;
 mod scenarios;
+mod sharing;
 mod support;
 mod unlike;

@@ -144,7 +144,13 @@ impl Chaos {
                 let trials = Some(u32::from(whom % 3) + 4);
                 self.give(Input::Change {
                     experiment,
-                    change: Change { trials, wall_time: None, join, leave },
+                    change: Change {
+                        trials,
+                        wall_time: None,
+                        priority: Some(i32::from(whom % 3)),
+                        join,
+                        leave,
+                    },
                 });
             }
             (18..=20, _) => {

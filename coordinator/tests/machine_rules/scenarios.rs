@@ -368,9 +368,9 @@ fn a_load_kept_per_epoch_is_removed_after_each() {
 }
 
 #[test]
-fn two_experiments_never_share_a_cluster_that_one_has_changed() {
+fn an_experiment_that_keeps_its_values_waits_until_another_one_has_left_the_cluster() {
     let mut lab = Lab::with(&spec("first", &["c", "d"], json!({"budget": {"trials": 1}})));
-    let second = spec("second", &["c"], json!({"budget": {"trials": 1}}));
+    let second = spec("second", &["c"], json!({"budget": {"trials": 1}, "at_end": "keep"}));
     lab.give(Input::Submit { id: experiment_id(2), spec: Arc::clone(&second) });
     assert!(lab.log.iter().any(|e| e.message.contains("waits for `c` until experiment `first` has left it")));
     let again = lab.give(Input::Submit { id: experiment_id(3), spec: second });
@@ -383,7 +383,7 @@ fn two_experiments_never_share_a_cluster_that_one_has_changed() {
     let phases: Vec<Phase> = lab.store.experiments.values().map(|e| e.phase).collect();
     assert_eq!(phases, [Phase::Ended, Phase::Ended]);
     let second_began = lab.store.epochs.values().filter(|e| e.experiment == experiment_id(2));
-    assert_eq!(second_began.count(), 3);
+    assert_eq!(second_began.count(), 3, "closed as well, for its load");
 }
 
 #[test]

@@ -147,6 +147,8 @@ pub(crate) fn cluster() -> Cluster {
         holder: None,
         breaker: Breaker::Open { until: at(60), reason: "down".into() },
         leaked: None,
+        turn: 2,
+        promised: None,
     }
 }
 

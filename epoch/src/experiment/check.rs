@@ -19,6 +19,7 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
     clusters(&mut problems, &spec.clusters);
     at_least_one(&mut problems, "budget.trials", spec.budget.trials);
     at_least_one(&mut problems, "repeats", spec.repeats);
+    at_least_one(&mut problems, "turn", spec.turn);
     if let Some(wall_time) = spec.budget.wall_time {
         positive(&mut problems, "budget.wall_time", wall_time);
     }

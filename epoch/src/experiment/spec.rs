@@ -28,6 +28,12 @@ pub struct ExperimentSpec {
     /// How to leave each cluster.
     #[serde(default)]
     pub at_end: AtEnd,
+    /// Beside other experiments on the same cluster: the higher one goes first, and takes the cluster over after the running epoch.
+    #[serde(default)]
+    pub priority: i32,
+    /// How many epochs it may run on a cluster before another experiment of the same priority has its turn there.
+    #[serde(default = "five")]
+    pub turn: u32,
     pub budget: Budget,
     #[serde(default)]
     pub algorithm: Algorithm,
@@ -65,6 +71,10 @@ pub struct ExperimentSpec {
 
 const fn one() -> u32 {
     1
+}
+
+const fn five() -> u32 {
+    5
 }
 
 impl ExperimentSpec {

@@ -121,6 +121,8 @@ kinds! {
     /// The circuit breaker opened.
     ClusterPaused = "cluster.paused",
     ClusterResumed = "cluster.resumed",
+    /// An experiment restores it, for another one that waits.
+    ClusterHandedOver = "cluster.handed_over",
     OptimizerAsked = "optimizer.asked",
     OptimizerSilent = "optimizer.silent",
     /// Went to the dead-letter exchange.
