@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod database;
 pub mod faults;
+pub mod many;
 pub mod python;
 pub mod sandbox;
 pub mod vhost;

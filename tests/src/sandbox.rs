@@ -14,6 +14,8 @@ use crate::broker::free_port;
 /// Services are ready within a second or two on a quiet machine.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
+/// A second in /proc/PID/stat: USER_HZ, which programs see as 100 whatever the kernel was built with.
+const TICKS: f64 = 100.0;
 
 /// Gives a process another clock; where Debian's package faketime has it.
 fn faketime() -> String {
@@ -211,6 +213,29 @@ impl Sandbox {
         let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
         let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
         Ok(kib / 1024.0)
+    }
+
+    /// Processor time that one service has used so far, in seconds.
+    pub fn cpu_seconds(&self, service: Service) -> Result<f64> {
+        let child = self.running.get(&service).with_context(|| format!("{service} is not running"))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+        // after the name in brackets: state is field 3, user and system time are fields 14 and 15 (proc(5))
+        let (_, fields) = stat.rsplit_once(')').context("no name")?;
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(ticks as f64 / TICKS)
+    }
+
+    /// How many events of a kind are in the log.
+    pub async fn count_events(&self, kind: &str) -> Result<usize> {
+        let (mut count, mut after) = (0, 0);
+        loop {
+            let page = self.get(&format!("/v1/events?after={after}&limit=1000")).await?;
+            let events = page["events"].as_array().context("no events")?;
+            let Some(last) = events.last() else { return Ok(count) };
+            count += events.iter().filter(|e| e["kind"] == kind).count();
+            after = last["seq"].as_i64().context("an event without a place")?;
+        }
     }
 
     /// GET, as JSON.

@@ -149,6 +149,8 @@ async fn a_person_controls_an_experiment_and_its_trials() {
         .await
         .ended(0)
         .with(&["by-hand: 60 trials on here now"]);
+    let raised = services.run(&["change", "by-hand", "--priority", "5"]).await.ended(0);
+    raised.with(&["by-hand: 60 trials on here now, priority 5"]);
     services.run(&["resume", "by-hand"]).await.ended(0).with(&["it is running now"]);
     services.until(&["status", "by-hand"], |e| e["outcomes"]["measured"] == 1).await;
     let running = services.run(&["status", "by-hand"]).await.ended(0);

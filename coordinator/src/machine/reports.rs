@@ -104,14 +104,24 @@ impl Turn<'_> {
             self.watch_epoch(experiment, id);
             return;
         }
+        let other = match &epoch.progress {
+            Progress::Leased { worker, .. } => Some(worker.clone()),
+            _ => None,
+        };
         let timeout_at = at.after(spec.timeout.0).after(spec.lease.0);
         epoch.progress =
             Progress::Leased { since: at, worker: from.to_owned(), lease_until: until, timeout_at };
         let epoch = epoch.clone();
         self.epoch_mut(experiment, id);
         self.watch_epoch(experiment, id);
-        let message = format!("`{from}` has taken {} on `{}`", phrase(step), epoch.cluster);
-        self.log_step(&epoch, EventKind::StageAccepted, message, json!({"worker": from}));
+        let cluster = &epoch.cluster;
+        let mut message = format!("`{from}` has taken {} on `{cluster}`", phrase(step));
+        if let Some(other) = &other {
+            message.push_str(&format!(
+                ", which `{other}` has taken already; unless that one has ended, two groups of workers serve `{cluster}`: give one of two clusters another name"
+            ));
+        }
+        self.log_step(&epoch, EventKind::StageAccepted, message, json!({"worker": from, "also": other}));
     }
 
     fn take_done(

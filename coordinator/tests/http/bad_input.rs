@@ -25,6 +25,11 @@ async fn an_experiment_with_mistakes_is_refused_with_each_of_them() {
     assert!(paths.iter().any(|p| p.starts_with("parameters[0]")), "{body}");
     assert!(paths.iter().any(|p| p.starts_with("objective")), "{body}");
 
+    let mut twice = experiment("wrong", 3);
+    twice["clusters"] = json!(["here", "there", "here"]);
+    let (status, body) = system.post("/v1/experiments", &twice).await;
+    assert_eq!((status, error(&body).2), (StatusCode::UNPROCESSABLE_ENTITY, vec!["clusters[2]".to_owned()]));
+
     let mut unknown = experiment("wrong", 3);
     unknown["budgett"] = json!(1);
     let (status, body) = system.post("/v1/experiments", &unknown).await;
@@ -90,4 +95,33 @@ async fn what_is_no_request_is_refused_in_the_same_form() {
         assert_eq!((given.as_u16(), error(&body).0.as_str()), (status, code), "{body}");
         assert!(!error(&body).1.is_empty());
     }
+}
+
+#[tokio::test]
+async fn an_artifact_is_found_by_its_name_alone_and_no_path_leads_anywhere_else() {
+    let system = System::start().await;
+    system.post("/v1/experiments", &experiment("e", 5)).await;
+    system.until("/v1/experiments/e", |e| e["baseline"]["here"].is_number()).await;
+    let baseline = &system.get("/v1/experiments/e/trials").await["trials"][0];
+    let trial = system.get(&format!("/v1/trials/{}", baseline["id"].as_str().unwrap())).await;
+    let epoch = trial["epochs"][0]["id"].as_str().unwrap();
+    let status =
+        async |path: String| system.request(Method::GET, &path).send().await.unwrap().status().as_u16();
+    let base = format!("/v1/epochs/{epoch}/artifacts/2/1");
+    assert_eq!(status(format!("{base}/stdout")).await, 200);
+    for name in [
+        "..%2fstdout",
+        "%2e%2e%2f%2e%2e%2fstdout",
+        "%2fetc%2fpasswd",
+        "..%5c..%5cstdout",
+        "stdout%00",
+        "stdout%2f..",
+        "%c0%ae%c0%ae",
+        "' or '1'='1",
+    ] {
+        let given = status(format!("{base}/{name}")).await;
+        assert!(matches!(given, 400 | 404), "{name}: {given}");
+    }
+    assert_eq!(status(format!("/v1/epochs/{epoch}/artifacts/-1/1/stdout")).await, 400);
+    assert_eq!(status(format!("/v1/epochs/{epoch}/artifacts/99999999999/1/stdout")).await, 400);
 }

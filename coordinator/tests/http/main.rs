@@ -7,5 +7,6 @@ mod bad_input;
 mod circle;
 mod dashboard;
 mod document;
+mod sharing;
 mod stream;
 mod system;

@@ -75,3 +75,28 @@ async fn without_a_position_it_begins_now_and_ends_with_the_coordinator() {
     assert!(followed.iter().any(|e| e["kind"] == "experiment.paused"), "{followed:?}");
     assert!(followed.iter().all(|e| e["kind"] != "experiment.submitted"), "{followed:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_clients_all_see_everything_and_hold_nobody_up() {
+    const CLIENTS: usize = 300;
+    let system = System::start().await;
+    // one that reads nothing, which fills its connection and nothing else
+    let asleep = system.request(Method::GET, "/v1/events/stream").header("last-event-id", "0");
+    let _asleep = asleep.send().await.unwrap();
+    system.post("/v1/experiments", &experiment("e", 20)).await;
+    let follow = |_| {
+        let request = system.request(Method::GET, "/v1/events/stream?experiment=e");
+        tokio::spawn(events(request.header("last-event-id", "0"), "experiment.ended"))
+    };
+    let clients: Vec<_> = (0..CLIENTS).map(follow).collect();
+    for n in 0..20 {
+        let trial = json!({"parameters": {"x": f64::from(n) / 10.0, "n": 0}});
+        assert_eq!(system.post("/v1/experiments/e/trials", &trial).await.0, reqwest::StatusCode::CREATED);
+    }
+    system.until("/v1/experiments/e", |e| e["phase"] == "ended").await;
+    let page = system.get("/v1/events?experiment=e&limit=1000").await;
+    let written = page["events"].as_array().unwrap().clone();
+    for client in futures::future::join_all(clients).await {
+        assert_eq!(client.unwrap(), written);
+    }
+}

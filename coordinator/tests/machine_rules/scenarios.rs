@@ -581,6 +581,26 @@ fn failures_in_a_row_open_the_breaker_and_a_person_can_close_it() {
 }
 
 #[test]
+fn two_groups_of_workers_with_one_cluster_name_are_told_of_and_only_one_of_them_counts() {
+    let mut lab = Lab::with(&spec("e", &["c"], json!({})));
+    let capture = lab.order();
+    let say = |lab: &mut Lab, worker: &str, state| {
+        let at = lab.now;
+        lab.give(Input::Report(report(&capture, at, worker, state)));
+    };
+    say(&mut lab, "here/1", ReportState::Accepted);
+    say(&mut lab, "there/1", ReportState::Accepted);
+    let told = &lab.events(EventKind::StageAccepted)[1].message;
+    assert!(told.contains("which `here/1` has taken already") && told.contains("another name"), "{told}");
+    let at = lab.now;
+    say(&mut lab, "here/1", done(&capture, at));
+    say(&mut lab, "there/1", done(&capture, at));
+    assert_eq!(lab.events(EventKind::ReportIgnored).len(), 1);
+    lab.work();
+    assert_eq!(lab.outcomes(TrialKind::Baseline), [Outcome::Measured]);
+}
+
+#[test]
 fn after_a_crash_a_lease_runs_afresh_and_the_world_is_the_same() {
     let mut lab = Lab::with(&spec("e", &["c", "d"], json!({"algorithm": {"name": "gp"}})));
     let apply = lab.orders.remove(0);
