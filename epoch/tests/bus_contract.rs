@@ -355,3 +355,20 @@ async fn thousands_of_messages_a_second_pass() {
     bus.close().await;
     assert!(rate > 500.0, "{rate:.0} messages/s");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_messages_under_way_hears_whether_it_came_back_itself() {
+    let (bus, _vhost) = rabbit().await;
+    bus.subscribe(queue("there", "there", 1000)).await.unwrap();
+    let mut confirms = Vec::new();
+    for n in 0..600 {
+        let key = if n % 3 == 1 { "there" } else { "nobody" };
+        confirms.push(bus.publish(message(key, "x")).await.unwrap());
+    }
+    for (n, confirmed) in futures::future::join_all(confirms).await.into_iter().enumerate() {
+        match (n % 3 == 1, confirmed) {
+            (true, Ok(())) | (false, Err(BusError::Unroutable { .. })) => {}
+            (_, other) => panic!("message {n}: {other:?}"),
+        }
+    }
+}

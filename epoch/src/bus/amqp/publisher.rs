@@ -1,5 +1,6 @@
 //! Publishing with confirmation, across reconnections.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Link, declare, properties, setup};
 use crate::bus::{BusError, Confirm, Outgoing};
+use crate::id::MessageId;
 
 /// The longest routing key that AMQP can carry.
 const LONGEST_KEY: usize = 255;
@@ -19,14 +21,29 @@ pub(super) struct Publisher {
     link: Arc<Link>,
     channel: Arc<Mutex<Channel>>,
     renewal: Arc<tokio::sync::Mutex<()>>,
+    returned: Arc<Mutex<Returned>>,
     timeout: Duration,
 }
+
+/// Mandatory messages that came back for want of a queue.
+///
+/// The client library gives a message that came back to whichever confirmation is completed next, which need not be the message's own
+/// one when several are under way. So each confirmation notes here what it was given, and then looks for its own message.
+#[derive(Default)]
+struct Returned {
+    messages: HashSet<MessageId>,
+    last: Option<Instant>,
+}
+
+/// So long after a message came back confirmations wait for each other, and how long.
+const WARY: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(2);
 
 impl Publisher {
     /// Opens the channel and declares the exchanges.
     pub(super) async fn open(link: Arc<Link>, timeout: Duration) -> Result<Self, BusError> {
         let channel = Arc::new(Mutex::new(confirming_channel(&link).await?));
-        Ok(Self { link, channel, renewal: Arc::default(), timeout })
+        Ok(Self { link, channel, renewal: Arc::default(), returned: Arc::default(), timeout })
     }
 
     /// Sends `message`; the returned [`Confirm`] sends it again if the connection breaks before its confirmation.
@@ -66,11 +83,14 @@ impl Publisher {
         loop {
             match tokio::time::timeout_at(deadline, pending).await {
                 Ok(Ok(Confirmation::Nack(_))) => return Err(BusError::Refused { routing_key: key() }),
-                // a mandatory message without a queue is acknowledged, together with the message itself
-                Ok(Ok(Confirmation::Ack(Some(_)))) => {
-                    return Err(BusError::Unroutable { routing_key: key() });
+                Ok(Ok(Confirmation::Ack(returned))) => {
+                    self.note(returned.as_ref().and_then(|r| properties::id(&r.properties)));
+                    return match message.mandatory && self.came_back(message.id).await {
+                        true => Err(BusError::Unroutable { routing_key: key() }),
+                        false => Ok(()),
+                    };
                 }
-                Ok(Ok(_)) => return Ok(()),
+                Ok(Ok(Confirmation::NotRequested)) => return Ok(()),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "publishing again");
                     pending = self.send(exchange, &message, deadline).await?;
@@ -83,6 +103,26 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    fn note(&self, came_back: Option<MessageId>) {
+        let Some(id) = came_back else { return };
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.messages.insert(id);
+        returned.last = Some(Instant::now());
+    }
+
+    /// Whether this message, which is confirmed, came back. Whoever was given it was completed no later than this one, and has
+    /// to be polled only.
+    async fn came_back(&self, id: MessageId) -> bool {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        let returned = || self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        if returned().last.is_some_and(|last| last.elapsed() < WARY) {
+            tokio::time::sleep(LOOK).await;
+        }
+        returned().messages.remove(&id)
     }
 
     /// Hands the message to the client library, waiting for a usable channel until `deadline`.
