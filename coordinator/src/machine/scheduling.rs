@@ -59,13 +59,15 @@ impl Turn<'_> {
             && self.claim(cluster).is_some_and(|(claimant, _)| claimant == experiment.id)
     }
 
-    /// A free cluster on which an experiment could begin a trial now.
+    /// A free cluster on which an experiment could begin a trial now; one that it has, before one that is to be handed over.
     pub(super) fn open_cluster<'w>(&'w self, experiment: &'w Experiment) -> Option<&'w String> {
         let (idle, sites) = (&self.world.index.idle, &experiment.sites);
+        let owns = |cluster: &String| self.world.index.owners.get(cluster) == Some(&experiment.id);
+        let open = |cluster: &&String| self.open_to(experiment, cluster);
         if idle.len() < sites.len() {
-            idle.iter().find(|c| self.open_to(experiment, c))
+            idle.iter().filter(|c| owns(c)).find(open).or_else(|| idle.iter().find(open))
         } else {
-            sites.keys().find(|c| self.open_to(experiment, c))
+            sites.keys().filter(|c| owns(c)).find(open).or_else(|| sites.keys().find(open))
         }
     }
 

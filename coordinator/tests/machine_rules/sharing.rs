@@ -279,6 +279,28 @@ fn two_experiments_on_two_clusters_have_one_each() {
 }
 
 #[test]
+fn a_trial_runs_where_its_experiment_is_before_a_cluster_is_handed_over_for_it() {
+    let manual = || json!({"algorithm": {"name": "manual"}});
+    let mut lab = lab(&[("a", &["c", "d"], manual()), ("b", &["c", "d"], manual())]);
+    lab.work();
+    // after this each has one
+    assert_eq!(lab.trial("a", 5), None);
+    lab.work();
+    let handed = lab.events(EventKind::ClusterHandedOver).len();
+    for experiment in ["b", "a", "b"] {
+        assert_eq!(lab.trial(experiment, 5), None);
+        lab.work();
+    }
+    assert_eq!(
+        lab.events(EventKind::ClusterHandedOver).len(),
+        handed,
+        "{:?} {:?}",
+        epochs(&lab, "c"),
+        epochs(&lab, "d")
+    );
+}
+
+#[test]
 fn one_cluster_that_cannot_be_restored_holds_the_others_not_up() {
     let both: &[&str] = &["c", "d"];
     let mut lab = lab(&[("a", both, json!({"turn": 1})), ("b", both, json!({"turn": 1}))]);
