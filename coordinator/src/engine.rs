@@ -2,6 +2,7 @@
 //! transaction before anything is acknowledged or published.
 
 mod batch;
+mod explanations;
 mod health;
 mod log;
 mod relay;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use autoopt_epoch::bus::topology::Subscription;
 use autoopt_epoch::bus::{Bus, Delivery, Incoming};
 use autoopt_epoch::id::{EpochId, ExperimentId};
-use autoopt_epoch::message::{Artifact, Event};
+use autoopt_epoch::message::{Artifact, By, Event};
 use autoopt_epoch::time::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use crate::store::{Committed, Store, StoreError};
 use batch::{Prepared, Work};
 use relay::Told;
 
+pub use explanations::{Explained, Explanations};
 pub use health::{Failing, Health};
 pub use roster::Heard;
 
@@ -41,9 +43,18 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Events that a slow listener may lag behind.
 const EVENT_BUFFER: usize = 4096;
 
+/// What is wished for.
+enum Wanted {
+    /// That the machine takes this in.
+    Input(Input),
+    /// That this is in the log: it was done elsewhere.
+    Note(Event),
+}
+
 /// A wish from within this process: the API's, or the command line's.
 struct Wish {
-    input: Input,
+    wanted: Wanted,
+    by: Option<By>,
     answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
@@ -70,13 +81,28 @@ pub struct Handle {
     metrics: Arc<Metrics>,
     health: health::Watched,
     roster: roster::Roster,
+    explanations: Explanations,
 }
 
 impl Handle {
     /// Gives the machine an input and waits until what follows is on disk.
     pub async fn input(&self, input: Input) -> Result<(), Refusal> {
+        self.input_by(input, None).await
+    }
+
+    /// The same; the events that follow from it at once say whose wish it was.
+    pub async fn input_by(&self, input: Input, by: Option<By>) -> Result<(), Refusal> {
+        self.wish(Wanted::Input(input), by).await
+    }
+
+    /// Appends an event of something that a person did elsewhere to the log.
+    pub async fn note(&self, event: Event, by: Option<By>) -> Result<(), Refusal> {
+        self.wish(Wanted::Note(event), by).await
+    }
+
+    async fn wish(&self, wanted: Wanted, by: Option<By>) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.wishes.send(Wish { input, answer }).await.map_err(|_| Refusal::Closed)?;
+        self.wishes.send(Wish { wanted, by, answer }).await.map_err(|_| Refusal::Closed)?;
         answered.await.map_err(|_| Refusal::Closed)?
     }
 
@@ -93,6 +119,11 @@ impl Handle {
     /// The workers that reports came from since the start, by `name/pid`.
     pub fn workers(&self) -> BTreeMap<String, Heard> {
         self.roster.all()
+    }
+
+    /// What the optimizer's model thinks of experiments, as far as somebody asked.
+    pub const fn explanations(&self) -> &Explanations {
+        &self.explanations
     }
 
     /// The store, to read from.
@@ -118,6 +149,7 @@ pub struct Engine {
     relay: relay::Relay,
     health: health::Watched,
     roster: roster::Roster,
+    explanations: Explanations,
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
@@ -134,6 +166,7 @@ impl Engine {
         relay.publish(store.outbox().await?);
         let metrics = Arc::new(Metrics::default());
         let roster = roster::Roster::default();
+        let explanations = Explanations::default();
         let handle = Handle {
             wishes,
             events: events.clone(),
@@ -141,6 +174,7 @@ impl Engine {
             metrics: Arc::clone(&metrics),
             health: health.clone(),
             roster: roster.clone(),
+            explanations: explanations.clone(),
         };
         let engine = Self {
             store,
@@ -152,6 +186,7 @@ impl Engine {
             relay,
             health,
             roster,
+            explanations,
             sent: Vec::new(),
             metrics,
         };

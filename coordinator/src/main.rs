@@ -82,13 +82,15 @@ async fn migrate(settings: &Settings) -> Result<(), Exit> {
 
 async fn serve(settings: Settings) -> Result<(), Exit> {
     let token = settings.api.token().map_err(Exit::Usage)?;
+    let people = settings.api.people().map_err(Exit::Usage)?;
     let records = service::start("autoopt-coordinator", env!("CARGO_PKG_VERSION"), None, &settings.log)?;
     let listener = api::listen(&settings.api).await?;
     let store = open(&settings.store).await?;
     let bus = settings.bus.connect("autoopt-coordinator").await?;
     let raw_days = settings.store.raw_days;
     service::run(&bus.clone(), records, service::GRACE, |stop| {
-        Box::pin(work(listener, token, store, raw_days, bus, stop))
+        let api = Api::new(store.clone(), bus.clone(), token, stop.clone()).with_people(people);
+        Box::pin(work(listener, api, store, raw_days, bus, stop))
     })
     .await
 }
@@ -96,13 +98,12 @@ async fn serve(settings: Settings) -> Result<(), Exit> {
 /// The API and the engine, until either ends.
 async fn work(
     listener: TcpListener,
-    token: Option<String>,
+    api: Api,
     store: Store,
     raw_days: Option<u32>,
     bus: Bus,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let api = Api::new(store.clone(), bus.clone(), token, stop.clone());
     let engine = async {
         let claim = tokio::select! {
             claim = store.claim() => claim.context("the store")?,

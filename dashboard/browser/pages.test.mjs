@@ -4,55 +4,22 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { begin, blank, call, end, experiment, open, settled, SOON, shots, token, url } from "./tab.mjs";
 
-const { AUTOOPT_URL: url, AUTOOPT_TOKEN: token, AUTOOPT_EXPERIMENT: experiment, AUTOOPT_SHOTS: shots } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const SOON = 15_000;
 
-let browser;
-before(async () => {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
-});
-after(() => browser?.close());
-
-const call = (path, body) =>
-  fetch(url + path, {
-    method: body ? "POST" : "GET",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: body && JSON.stringify(body),
-  }).then((response) => response.json());
-
-/** A tab that was unlocked, and what it did wrong. */
-async function open(hash, { colorScheme = "light", width = 1280 } = {}) {
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: false });
-  const page = await context.newPage();
-  const wrong = [];
-  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
-  page.on("dialog", (dialog) => {
-    wrong.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => {
-    if (/Content Security Policy|Refused to/.test(message.text())) wrong.push(message.text());
-  });
-  page.on("request", (request) => {
-    if (!request.url().startsWith(url)) wrong.push(`outside request: ${request.url()}`);
-  });
-  await context.addInitScript((word) => sessionStorage.setItem("autoopt.token", word), token);
-  await page.goto(`${url}/${hash}`);
-  await page.locator("h1").first().waitFor({ timeout: SOON });
-  return { page, wrong, close: () => context.close() };
-}
+before(begin);
+after(end);
 
 async function pages() {
   const { trials } = await call(`/v1/experiments/${experiment}/trials?limit=10`);
   const id = trials[0].experiment_id;
   const trial = trials.find((t) => t.number > 0 && t.state === "ended");
+  const { id: tuned } = await call("/v1/experiments/scheduler-weights");
   return {
     overview: "#/",
     experiment: `#/experiment/${id}`,
+    tuned: `#/experiment/${tuned}`,
     trial: `#/trial/${trial.id}`,
     compare: `#/compare/${id},${id}`,
     workers: "#/workers",
@@ -60,14 +27,8 @@ async function pages() {
   };
 }
 
-/** Loaded, and still. */
-async function settled(page) {
-  await page.waitForFunction(() => !document.querySelector(".loading"), undefined, { timeout: SOON });
-  await page.waitForTimeout(300);
-}
-
 test("a wrong token is refused and the right one unlocks, and neither gets into an address", async () => {
-  const context = await browser.newContext();
+  const context = await blank();
   const page = await context.newPage();
   await page.goto(url);
   await page.getByLabel("The word in the file").fill("not the token of this one");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use autoopt_epoch::experiment::parse_json;
 use autoopt_epoch::message::schema::{NAMES, schema};
-use autoopt_epoch::message::{Ask, Cancel, Epoch, Event, Message, Report, Trial, decode};
+use autoopt_epoch::message::{Ask, Cancel, Epoch, Event, Explanation, Message, Report, Trial, decode};
 use serde_json::{Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -40,6 +40,7 @@ fn through(name: &str, json: &Value) -> Result<Value, String> {
         "report" => message::<Report>(json),
         "ask" => message::<Ask>(json),
         "event" => message::<Event>(json),
+        "explanation" => message::<Explanation>(json),
         other => panic!("no message is called {other}"),
     }
 }

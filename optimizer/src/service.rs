@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use autoopt_epoch::bus::topology::{Subscription, TRIAL_KEY};
+use autoopt_epoch::bus::topology::{EXPLAIN, Subscription, TRIAL_KEY, ask_key, explanation_key};
 use autoopt_epoch::bus::{Bus, Delivery, Outgoing};
 use autoopt_epoch::id::{MessageId, TrialId};
-use autoopt_epoch::message::{Ask, Trial, decode};
+use autoopt_epoch::message::{Ask, Explanation, Trial, decode};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Method;
-use crate::suggest;
+use crate::{explain, suggest};
 
 /// An answer that could not be published is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -25,11 +25,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// If a queue cannot be declared.
 pub async fn serve(bus: Bus, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut queues = JoinSet::new();
-    for method in Method::ALL {
-        let name = method.as_str();
+    for name in names() {
         // one at a time from each queue: an answer is a matter of milliseconds, and of one core
         let mut incoming = bus
-            .subscribe(Subscription::optimizer(name, 1))
+            .subscribe(Subscription::optimizer(&name, 1))
             .await
             .with_context(|| format!("cannot take asks for `{name}`"))?;
         let (bus, shutdown) = (bus.clone(), shutdown.clone());
@@ -50,11 +49,19 @@ pub async fn serve(bus: Bus, shutdown: CancellationToken) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// What it answers asks for: its algorithms, and [`EXPLAIN`].
+pub fn names() -> Vec<String> {
+    Method::ALL.iter().map(|method| method.as_str()).chain([EXPLAIN]).map(str::to_owned).collect()
+}
+
 async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
     let ask: Ask = match decode(delivery.kind.as_deref(), &delivery.body) {
         Ok(ask) => ask,
         Err(error) => return reject(&delivery, &error.to_string()).await,
     };
+    if delivery.routing_key == ask_key(EXPLAIN) {
+        return tell(bus, &delivery, ask).await;
+    }
     let (id, name, experiment, number) = (ask.ask, ask.experiment.clone(), ask.experiment_id, ask.number);
     let computed = tokio::task::spawn_blocking(move || suggest(&ask)).await;
     let suggestion = match computed {
@@ -93,6 +100,42 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
             let _ = delivery.verdict.requeue().await;
         }
     }
+}
+
+/// What the model thinks of the results, for whoever shows it. An answer that is lost is asked for again.
+async fn tell(bus: &Bus, delivery: &Delivery, ask: Ask) {
+    let (id, experiment_id, results) = (ask.ask, ask.experiment_id, ask.results.len());
+    let empty = Explanation {
+        experiment_id,
+        results: u32::try_from(results).unwrap_or(u32::MAX),
+        problem: None,
+        effects: Vec::new(),
+        interactions: Vec::new(),
+        r_squared: None,
+        caveats: Vec::new(),
+    };
+    let explanation = match tokio::task::spawn_blocking(move || explain(&ask)).await {
+        Ok(Ok(told)) => Explanation {
+            effects: told.effects,
+            interactions: told.interactions,
+            r_squared: Some(told.calibration.r_squared),
+            caveats: told.caveats,
+            ..empty
+        },
+        Ok(Err(error)) => Explanation { problem: Some(error.to_string()), ..empty },
+        Err(error) => return reject(delivery, &format!("a defect of the optimizer: {error}")).await,
+    };
+    let key = explanation_key(experiment_id);
+    // nobody has to wait for it any more
+    let message = Outgoing::new(key, MessageId::derived(id.0, "explanation"), &explanation).optional();
+    let published = match bus.publish(message).await {
+        Ok(confirm) => confirm.await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = published {
+        tracing::warn!(ask = %id, "an explanation could not be published: {error}");
+    }
+    let _ = delivery.verdict.ack().await;
 }
 
 async fn reject(delivery: &Delivery, reason: &str) {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use autoopt_coordinator::api::view::{ErrorBody, ErrorView};
+use reqwest::header::HeaderValue;
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,8 @@ pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     token: Option<String>,
+    /// For the log, where no token of their own says who asks.
+    person: Option<HeaderValue>,
 }
 
 impl Client {
@@ -70,7 +73,9 @@ impl Client {
             .connect_timeout(Duration::from_secs(5))
             .build()
             .map_err(|e| Fault::failed("cannot prepare the HTTP client").because(e))?;
-        Ok(Self { http, server: address(server.server.as_deref().unwrap_or(DEFAULT_SERVER))?, token })
+        let called = ["AUTOOPT_PERSON", "USER"].iter().find_map(|name| std::env::var(name).ok());
+        let person = called.and_then(|name| HeaderValue::from_str(&name).ok());
+        Ok(Self { http, server: address(server.server.as_deref().unwrap_or(DEFAULT_SERVER))?, token, person })
     }
 
     /// Where it asks.
@@ -121,7 +126,10 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.http.request(method, url);
+        let mut request = self.http.request(method, url);
+        if let Some(person) = &self.person {
+            request = request.header("autoopt-person", person.clone());
+        }
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

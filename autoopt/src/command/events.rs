@@ -65,5 +65,8 @@ fn line(event: &Event) -> String {
         line.push_str(&format!("/{stage}"));
     }
     line.push_str(&format!("  {}", event.message));
+    if let Some(by) = &event.by {
+        line.push_str(&format!(", by {by}"));
+    }
     plain(&line)
 }

@@ -67,7 +67,7 @@ impl Services {
         let store = Store::open(&store_url(&home)).await.expect("a store");
         let bus = connect("coordinator").await;
         let stop = CancellationToken::new();
-        let settings = ApiSettings { listen: ([127, 0, 0, 1], 0).into(), token_file: None };
+        let settings = ApiSettings { listen: ([127, 0, 0, 1], 0).into(), ..ApiSettings::default() };
         let listener = api::listen(&settings).await.expect("a free port");
         let server = format!("http://{}", listener.local_addr().expect("an address"));
         let api = Api::new(store.clone(), bus.clone(), token.map(str::to_owned), stop.clone());

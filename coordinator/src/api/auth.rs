@@ -1,6 +1,13 @@
 //! Who may use the API.
 
-use axum::extract::{Request, State};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use aide::OperationIo;
+use autoopt_epoch::message::By;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -9,28 +16,79 @@ use subtle::ConstantTimeEq;
 use super::Api;
 use super::error::ApiError;
 
-/// Lets a request through that carries the token; where there is none, one that a page of another site cannot have sent.
-pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let allowed = match &api.token {
-        Some(token) => bearer(request.headers(), token),
-        None => local(request.headers(), request.uri()),
-    };
-    match allowed {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+/// A header with what a person calls themselves, where no token of their own says it.
+const CALLED: &str = "autoopt-person";
+/// The longest name, in bytes.
+const MAX_NAME: usize = 64;
+
+/// Tokens, and whose they are.
+#[derive(Clone, Default)]
+pub(super) struct Tokens {
+    /// Of whoever has it.
+    pub(super) shared: Option<Arc<str>>,
+    /// By person.
+    pub(super) people: Arc<BTreeMap<String, String>>,
+}
+
+/// Whoever sent a request, if a name was given.
+#[derive(Clone, Debug, OperationIo)]
+#[aide(input)]
+pub(super) struct Person(pub(super) Option<By>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(None)))
     }
 }
 
-fn bearer(headers: &HeaderMap, token: &str) -> Result<(), ApiError> {
+/// Lets a request through that carries a token; where there is none, one that a page of another site cannot have sent.
+pub(super) async fn check(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let allowed = if api.tokens.none() {
+        local(request.headers(), request.uri()).map(|()| None)
+    } else {
+        bearer(request.headers(), &api.tokens)
+    };
+    let proven = match allowed {
+        Ok(name) => name.map(|name| By { name, proven: true }),
+        Err(error) => return error.into_response(),
+    };
+    let by = proven.or_else(|| called(request.headers()).map(|name| By { name, proven: false }));
+    request.extensions_mut().insert(Person(by));
+    next.run(request).await
+}
+
+/// What the sender calls themselves.
+fn called(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CALLED)?.to_str().ok()?.trim();
+    (!text.is_empty() && text.len() <= MAX_NAME).then(|| text.to_owned())
+}
+
+impl Tokens {
+    fn none(&self) -> bool {
+        self.shared.is_none() && self.people.is_empty()
+    }
+}
+
+/// Whose token it is, if it is one person's.
+fn bearer(headers: &HeaderMap, tokens: &Tokens) -> Result<Option<String>, ApiError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.split_once(' '));
     let given =
         given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-    match given {
-        None => Err(ApiError::unauthorized("this needs the header `authorization: Bearer TOKEN`")),
-        Some(given) if bool::from(given.as_bytes().ct_eq(token.as_bytes())) => Ok(()),
-        Some(_) => Err(ApiError::unauthorized("this is not the token of this coordinator")),
+    let Some(given) = given else {
+        return Err(ApiError::unauthorized("this needs the header `authorization: Bearer TOKEN`"));
+    };
+    let is = |token: &str| bool::from(given.as_bytes().ct_eq(token.as_bytes()));
+    // all of them are looked at, whichever it is
+    let people = tokens.people.iter().filter(|(_, token)| is(token));
+    let person = people.fold(None, |_, (name, _)| Some(name.clone()));
+    let shared = tokens.shared.as_deref().is_some_and(is);
+    if person.is_none() && !shared {
+        return Err(ApiError::unauthorized("this is not the token of this coordinator"));
     }
+    Ok(person)
 }
 
 /// Without a token the API trusts whoever can reach a loopback address. A browser can, on behalf of any site: by a request
@@ -87,14 +145,36 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_itself_is_the_token() {
+    fn only_the_token_itself_is_the_token_and_a_persons_says_whose_it_is() {
+        let tokens = Tokens {
+            shared: Some("0123456789abcdef".into()),
+            people: Arc::new(BTreeMap::from([("ada".to_owned(), "fedcba9876543210".to_owned())])),
+        };
         let given = |value: &'static str| {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
-            bearer(&headers, "0123456789abcdef").is_ok()
+            bearer(&headers, &tokens).ok()
         };
-        assert!(given("Bearer 0123456789abcdef") && given("bearer 0123456789abcdef"));
-        assert!(!given("Bearer 0123456789abcde") && !given("Bearer 0123456789abcdefg"));
-        assert!(!given("Basic 0123456789abcdef") && !given("0123456789abcdef") && !given("Bearer "));
-        assert!(bearer(&HeaderMap::new(), "0123456789abcdef").is_err());
+        assert_eq!(given("Bearer 0123456789abcdef"), Some(None));
+        assert_eq!(given("bearer fedcba9876543210"), Some(Some("ada".into())));
+        for wrong in [
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdefg",
+            "Basic 0123456789abcdef",
+            "0123456789abcdef",
+            "Bearer ",
+            "Bearer ada",
+        ] {
+            assert_eq!(given(wrong), None, "{wrong}");
+        }
+        assert!(bearer(&HeaderMap::new(), &tokens).is_err());
+    }
+
+    #[test]
+    fn a_name_of_ones_own_choice_is_short_and_not_empty() {
+        let said =
+            |value: &str| called(&HeaderMap::from_iter([(CALLED.parse().unwrap(), value.parse().unwrap())]));
+        assert_eq!(said(" ada "), Some("ada".into()));
+        assert_eq!((said(" "), said(&"a".repeat(65))), (None, None));
+        assert_eq!(called(&HeaderMap::new()), None);
     }
 }

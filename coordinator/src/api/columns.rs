@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use autoopt_epoch::experiment::ExperimentSpec;
+use autoopt_epoch::space::Value;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use super::experiments::{ExperimentPath, find};
 use super::extract::{Json, Path, Query};
-use super::view::TrialColumns;
+use super::view::{TrialColumns, TrialPhase};
 use super::{Api, render};
 use crate::machine::Trial;
-use crate::store::EpochEntry;
+use crate::store::{EpochEntry, StoreError, TrialEntry};
 
 /// Trials that are read at once, so that not all of them are in memory as records.
 const PAGE: u64 = 1000;
@@ -29,36 +31,61 @@ pub(super) fn routes() -> ApiRouter<Api> {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Since {
+struct Wanted {
     /// Only trials that the event log says something of after this position: the `position` of an earlier answer.
     changed_after: Option<i64>,
+    /// Numbers that are measured or proposed with so many significant digits, 1 to 17; all of them unless given. Many trials take
+    /// half the room with 9.
+    digits: Option<i32>,
+    /// Only what is known without reading the records, for whoever cannot wait: no values of parameters, no clusters, reasons, notes,
+    /// errors and metrics; every trial that has not ended counts as waiting.
+    #[serde(default)]
+    outline: bool,
+    /// Whether the metrics are wanted.
+    #[serde(default = "wanted")]
+    metrics: bool,
+}
+
+const fn wanted() -> bool {
+    true
 }
 
 async fn show(
     State(api): State<Api>,
     Path(path): Path<ExperimentPath>,
-    Query(since): Query<Since>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<TrialColumns>, ApiError> {
     let experiment = find(&api, &path.experiment).await?;
     // before the trials are read: what changes meanwhile is told again, and does not get lost
     let position = api.store.last_event().await?;
     let total = api.store.trial_count(experiment.id).await?;
-    let places = places(api.store.epoch_entries(experiment.id).await?);
-    let mut columns = Columns::new(&experiment.spec, &places, position, total);
+    let mut columns = Columns::new(&experiment.spec, position, total);
+    if wanted.outline {
+        for entry in api.store.trial_entries(experiment.id).await? {
+            columns.sketch(&entry)?;
+        }
+        return Ok(Json(columns.finish(&wanted)));
+    }
+    if wanted.changed_after.is_none() {
+        columns.places = places(api.store.epoch_entries(experiment.id).await?);
+    }
     let mut last: Option<Trial> = None;
     loop {
-        let page = match since.changed_after {
+        let page = match wanted.changed_after {
             None => api.store.trials(experiment.id, last.as_ref().map(|t| t.id), PAGE).await?,
             Some(after) => {
                 let last = last.as_ref().map(|t| (t.number, t.id));
                 api.store.changed_trials(experiment.id, after, last, PAGE).await?
             }
         };
+        if wanted.changed_after.is_some() {
+            columns.places = places(api.store.epoch_entries_of(&page).await?);
+        }
         page.iter().for_each(|trial| columns.add(trial));
         let whole = page.len() as u64 == PAGE;
         last = page.into_iter().next_back();
         if !whole {
-            return Ok(Json(columns.finish()));
+            return Ok(Json(columns.finish(&wanted)));
         }
     }
 }
@@ -80,17 +107,18 @@ fn places(epochs: Vec<EpochEntry>) -> HashMap<String, Place> {
 }
 
 /// The columns while they grow.
-struct Columns<'a> {
-    places: &'a HashMap<String, Place>,
+struct Columns {
+    /// Of the trials that are added next.
+    places: HashMap<String, Place>,
     made: TrialColumns,
 }
 
-impl<'a> Columns<'a> {
-    fn new(spec: &ExperimentSpec, places: &'a HashMap<String, Place>, position: i64, total: u64) -> Self {
+impl Columns {
+    fn new(spec: &ExperimentSpec, position: i64, total: u64) -> Self {
         let parameters = spec.parameters.iter().map(|p| (p.name.clone(), Vec::new())).collect();
         let metrics = spec.metrics.iter().map(|m| (m.name.clone(), Vec::new())).collect();
         Self {
-            places,
+            places: HashMap::new(),
             made: TrialColumns { position, total, parameters, metrics, ..TrialColumns::default() },
         }
     }
@@ -123,7 +151,40 @@ impl<'a> Columns<'a> {
         }
     }
 
-    fn finish(self) -> TrialColumns {
+    /// What the entry says, and nothing for the rest.
+    fn sketch(&mut self, entry: &TrialEntry) -> Result<(), StoreError> {
+        let made = &mut self.made;
+        made.trial.push(word("id", &entry.id)?);
+        made.number.push(entry.number.try_into().unwrap_or(u32::MAX));
+        made.kind.push(word("kind", &entry.kind)?);
+        made.state.push(if entry.ended.is_some() { TrialPhase::Ended } else { TrialPhase::Waiting });
+        made.outcome.push(entry.outcome.as_deref().map(|outcome| word("outcome", outcome)).transpose()?);
+        made.submitted.push(entry.submitted);
+        made.ended.push(entry.ended);
+        made.objective.push(entry.objective);
+        made.cluster.push(None);
+        made.started.push(None);
+        made.error.push(None);
+        made.repeats.push(0);
+        Ok(())
+    }
+
+    fn finish(mut self, wanted: &Wanted) -> TrialColumns {
+        if !wanted.metrics {
+            self.made.metrics.clear();
+        }
+        if let Some(digits) = wanted.digits {
+            let digits = digits.clamp(1, 17);
+            let made = &mut self.made;
+            let numbers = made.objective.iter_mut().chain(&mut made.error);
+            let numbers = numbers.chain(made.metrics.values_mut().flatten());
+            numbers.flatten().for_each(|x| *x = rounded(*x, digits));
+            for value in made.parameters.values_mut().flatten().flatten() {
+                if let Value::Float(x) = value {
+                    *x = rounded(*x, digits);
+                }
+            }
+        }
         self.made
     }
 }
@@ -137,4 +198,52 @@ fn standard_error(trial: &Trial) -> Option<f64> {
     let mean = trial.measurements.iter().map(|m| m.objective).sum::<f64>() / n;
     let squares = trial.measurements.iter().map(|m| (m.objective - mean).powi(2)).sum::<f64>();
     Some((squares / (n - 1.0) / n).sqrt())
+}
+
+/// A column's word as the type it stands for.
+fn word<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_value(text.into()).map_err(|error| StoreError::Unreadable {
+        table: "trial",
+        key: format!("{column} `{text}`"),
+        reason: error.to_string(),
+    })
+}
+
+/// With so many significant digits, as far as a number of this size can have them.
+fn rounded(x: f64, digits: i32) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let place = digits - 1 - x.abs().log10().floor() as i32;
+    // powers of ten are exact up to this one; what is smaller or larger stays as it is
+    if !(0..=22).contains(&place) {
+        return x;
+    }
+    let power = 10_f64.powi(place);
+    let whole = (x * power).round();
+    if whole.is_finite() { whole / power } else { x }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn a_rounded_number_is_the_nearest_with_so_many_digits() {
+        for (x, digits, expected) in [
+            (0.123_456_789_012, 9, 0.123_456_789),
+            (-0.000_123_456_789_06, 9, -0.000_123_456_789_1),
+            (416.754_999_999_6, 9, 416.755),
+            (0.1 + 0.2, 9, 0.3),
+            (5.0, 9, 5.0),
+            (0.0, 9, 0.0),
+            (2.5, 1, 3.0),
+            (603_242_123_456_789.0, 9, 603_242_123_456_789.0),
+            (1e-300, 9, 1e-300),
+            (f64::MAX, 17, f64::MAX),
+        ] {
+            assert_eq!(rounded(x, digits).to_string(), f64::to_string(&expected), "{x} {digits}");
+        }
+        assert!(rounded(f64::NAN, 9).is_nan() && rounded(f64::INFINITY, 9).is_infinite());
+    }
 }

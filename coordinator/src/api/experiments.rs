@@ -12,16 +12,17 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::auth::Person;
 use super::error::ApiError;
 use super::extract::{Json, Path};
-use super::view::{ExperimentDetail, ExperimentList};
+use super::view::{ExperimentDetail, ExperimentList, ExperimentSummary};
 use super::{Api, render};
 use crate::machine::{Change, Control, Experiment, Input, Phase, Site};
 
 pub(super) fn routes() -> ApiRouter<Api> {
     let control = |path: &str, summary: &'static str, control: Control| {
-        let handler = move |State(api): State<Api>, Path(path): Path<ExperimentPath>| async move {
-            wish(&api, &path.experiment, control).await
+        let handler = move |State(api): State<Api>, person: Person, Path(path): Path<ExperimentPath>| async move {
+            wish(&api, &path.experiment, control, person).await
         };
         ApiRouter::new().api_route(path, post_with(handler, move |op| op.summary(summary)))
     };
@@ -74,10 +75,12 @@ pub(super) async fn find(api: &Api, named: &str) -> Result<Experiment, ApiError>
 
 async fn list(State(api): State<Api>) -> Result<Json<ExperimentList>, ApiError> {
     let baselines = api.store.baselines(None).await?;
+    let sites = api.store.all_sites().await?;
     let mut experiments = Vec::new();
     for e in api.store.experiments().await?.iter().rev() {
         let own = baselines.get(&e.id).map(Vec::as_slice).unwrap_or_default();
-        experiments.push(render::experiment(e, own));
+        let baseline_runs = sites.get(&e.id).map(render::spreads).unwrap_or_default();
+        experiments.push(ExperimentSummary { baseline_runs, ..render::experiment(e, own) });
     }
     Ok(Json(ExperimentList { experiments }))
 }
@@ -92,30 +95,37 @@ async fn show(
 
 async fn submit(
     State(api): State<Api>,
+    person: Person,
     Json(body): Json<serde_json::Value>,
 ) -> Result<(StatusCode, Json<ExperimentDetail>), ApiError> {
     let spec = parse_json(&body)
         .map_err(|problems| ApiError::invalid("this is no experiment that can be run", problems))?;
     let id = ExperimentId::fresh();
-    api.engine().await?.input(Input::Submit { id, spec: Arc::new(spec) }).await?;
+    api.act(Input::Submit { id, spec: Arc::new(spec) }, person).await?;
     let found = find(&api, &id.to_string()).await?;
     Ok((StatusCode::CREATED, Json(detail(&api, &found).await?)))
 }
 
-async fn wish(api: &Api, named: &str, control: Control) -> Result<Json<ExperimentDetail>, ApiError> {
+async fn wish(
+    api: &Api,
+    named: &str,
+    control: Control,
+    person: Person,
+) -> Result<Json<ExperimentDetail>, ApiError> {
     let id = find(api, named).await?.id;
-    api.engine().await?.input(Input::Control { experiment: id, control }).await?;
+    api.act(Input::Control { experiment: id, control }, person).await?;
     let found = find(api, &id.to_string()).await?;
     Ok(Json(detail(api, &found).await?))
 }
 
 async fn change(
     State(api): State<Api>,
+    person: Person,
     Path(path): Path<ExperimentPath>,
     Json(change): Json<Change>,
 ) -> Result<Json<ExperimentDetail>, ApiError> {
     let id = find(&api, &path.experiment).await?.id;
-    api.engine().await?.input(Input::Change { experiment: id, change }).await?;
+    api.act(Input::Change { experiment: id, change }, person).await?;
     let found = find(&api, &id.to_string()).await?;
     Ok(Json(detail(&api, &found).await?))
 }
@@ -132,7 +142,10 @@ async fn detail(api: &Api, e: &Experiment) -> Result<ExperimentDetail, ApiError>
         (cluster, view)
     };
     Ok(ExperimentDetail {
-        summary: render::experiment(e, &baselines),
+        summary: ExperimentSummary {
+            baseline_runs: render::spreads(&sites),
+            ..render::experiment(e, &baselines)
+        },
         sites: sites.into_iter().map(site).collect(),
         running: running.iter().map(render::epoch).collect(),
         waits_for,

@@ -6,6 +6,8 @@
 mod auth;
 mod clusters;
 mod columns;
+mod dead_letters;
+mod effects;
 mod epochs;
 mod error;
 mod events;
@@ -16,14 +18,17 @@ mod health;
 mod metrics;
 mod openapi;
 mod pages;
+mod placements;
 pub mod render;
 mod serve;
 mod settings;
 mod timeline;
 mod trials;
 pub mod view;
+mod whoami;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +41,9 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::engine::Handle;
+use crate::machine::Input;
 use crate::store::Store;
+use auth::Person;
 use error::ApiError;
 
 pub use openapi::document;
@@ -55,14 +62,22 @@ pub struct Api {
     bus: Bus,
     /// Absent while another coordinator has the store.
     engine: Arc<SetOnce<Handle>>,
-    token: Option<Arc<str>>,
+    tokens: auth::Tokens,
     stopping: CancellationToken,
 }
 
 impl Api {
     /// An API that only reads, until [`Api::lead`].
     pub fn new(store: Store, bus: Bus, token: Option<String>, stopping: CancellationToken) -> Self {
-        Self { store, bus, engine: Arc::default(), token: token.map(Arc::from), stopping }
+        let tokens = auth::Tokens { shared: token.map(Arc::from), people: Arc::default() };
+        Self { store, bus, engine: Arc::default(), tokens, stopping }
+    }
+
+    /// These people have tokens of their own, by name.
+    #[must_use]
+    pub fn with_people(mut self, people: BTreeMap<String, String>) -> Self {
+        self.tokens.people = Arc::new(people);
+        self
     }
 
     /// From now on wishes go to this engine.
@@ -76,6 +91,11 @@ impl Api {
         tokio::time::timeout(STARTING, self.engine.wait()).await.map_err(|_| {
             ApiError::unavailable("this coordinator stands by; another one has the store, and takes this")
         })
+    }
+
+    /// Gives the engine somebody's wish, and waits until what follows is on disk.
+    async fn act(&self, input: Input, Person(by): Person) -> Result<(), ApiError> {
+        Ok(self.engine().await?.input_by(input, by).await?)
     }
 
     /// Everything, at its address.
@@ -112,6 +132,10 @@ fn documented() -> ApiRouter<Api> {
         .merge(columns::routes())
         .merge(timeline::routes())
         .merge(workers::routes())
+        .merge(placements::routes())
+        .merge(effects::routes())
+        .merge(dead_letters::routes())
+        .merge(whoami::routes())
 }
 
 async fn no_such_place(uri: axum::http::Uri) -> ApiError {

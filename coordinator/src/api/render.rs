@@ -10,13 +10,27 @@ use autoopt_epoch::statistics::drift;
 use super::view::{
     ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, ConfirmationView,
     EpochDetail, EpochPhase, EpochView, ExperimentSummary, LeakView, LeakedView, PairView, RecommendedView,
-    SiteView, TrialPhase, TrialView,
+    SiteView, Spread, TrialPhase, TrialView,
 };
 use crate::machine::{
     Attempt, Breaker, Cluster, Confirmation, Ending, Epoch, Experiment, Leaked, PairRun, Progress, Site,
     Trial, TrialState,
 };
 use crate::store::ArtifactEntry;
+
+/// How far the runs of the baseline lie apart, by cluster.
+pub(super) fn spreads(sites: &BTreeMap<String, Site>) -> BTreeMap<String, Spread> {
+    let spread = |site: &Site| {
+        let values = || site.runs.iter().map(|run| run.objective);
+        Some(Spread {
+            n: site.runs.len().try_into().unwrap_or(u32::MAX),
+            mean: mean(values())?,
+            low: values().fold(f64::INFINITY, f64::min),
+            high: values().fold(f64::NEG_INFINITY, f64::max),
+        })
+    };
+    sites.iter().filter_map(|(cluster, site)| Some((cluster.clone(), spread(site)?))).collect()
+}
 
 /// An experiment in short; `baselines` are its baseline trials.
 pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
@@ -50,6 +64,8 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             .recommended()
             .map(|(number, parameters)| RecommendedView { number, parameters: parameters.clone() }),
         baseline,
+        baseline_runs: BTreeMap::new(),
+        unit: e.spec.objective.unit.clone(),
         gain: gain.filter(|gain| gain.is_finite()),
         confirmation: e.confirmation.as_ref().map(|c| confirmation(c, e)),
         started: e.submitted,
@@ -224,7 +240,7 @@ fn leaked(l: &Leaked) -> LeakedView {
     LeakedView { since: l.since, experiment: l.experiment.clone(), epoch: l.epoch, leaks: leaks.collect() }
 }
 
-pub(super) fn cluster(c: &Cluster) -> ClusterView {
+pub(super) fn cluster(c: &Cluster, waiting: u32) -> ClusterView {
     let (health, failures, until, reason) = match &c.breaker {
         Breaker::Closed { failures } => (ClusterHealth::Healthy, *failures, None, None),
         Breaker::Open { until, reason } => (ClusterHealth::Paused, 0, Some(*until), Some(reason.clone())),
@@ -237,6 +253,7 @@ pub(super) fn cluster(c: &Cluster) -> ClusterView {
         until,
         reason,
         leaked: c.leaked.as_ref().map(leaked),
+        waiting,
         experiment_id: c.holder.map(|(experiment, _)| experiment),
         epoch: c.holder.map(|(_, epoch)| epoch),
     }

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::auth::Person;
 use super::error::ApiError;
 use super::experiments::{ExperimentPath, find};
 use super::extract::{Json, Path, Query};
@@ -65,6 +66,7 @@ async fn list(
 
 async fn submit(
     State(api): State<Api>,
+    person: Person,
     Path(path): Path<ExperimentPath>,
     Json(new): Json<NewTrial>,
 ) -> Result<(StatusCode, Json<TrialView>), ApiError> {
@@ -84,7 +86,7 @@ async fn submit(
         note: new.note,
         outlook: None,
     };
-    api.engine().await?.input(Input::Trial { message: MessageId::fresh(), trial }).await?;
+    api.act(Input::Trial { message: MessageId::fresh(), trial }, person).await?;
     let accepted = known(&api, id).await?;
     Ok((StatusCode::CREATED, Json(render::trial(&accepted, &spec.name))))
 }
@@ -93,9 +95,13 @@ async fn show(State(api): State<Api>, Path(path): Path<TrialPath>) -> Result<Jso
     Ok(Json(detail(&api, path.trial).await?))
 }
 
-async fn cancel(State(api): State<Api>, Path(path): Path<TrialPath>) -> Result<Json<TrialDetail>, ApiError> {
+async fn cancel(
+    State(api): State<Api>,
+    person: Person,
+    Path(path): Path<TrialPath>,
+) -> Result<Json<TrialDetail>, ApiError> {
     known(&api, path.trial).await?;
-    api.engine().await?.input(Input::CancelTrial { trial: path.trial }).await?;
+    api.act(Input::CancelTrial { trial: path.trial }, person).await?;
     Ok(Json(detail(&api, path.trial).await?))
 }
 

@@ -3,6 +3,7 @@
 //! Fields are only ever added. Names, notes and reasons come from people and from programs; a face that shows them
 //! treats them as text.
 
+mod acts;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Phase;
 
-pub use tables::{SpanState, SpanView, Timeline, TrialColumns, WorkerList, WorkerView};
+pub use acts::{DeadLetterList, DeadLetterView, Whoami};
+pub use tables::{
+    Effects, EffectsState, PlacementRow, Placements, SpanState, SpanView, Timeline, TrialColumns, WorkerList,
+    WorkerView,
+};
 
 /// `GET /v1/experiments`, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +61,12 @@ pub struct ExperimentSummary {
     pub recommended: Option<RecommendedView>,
     /// The baseline's objective on each cluster where it has been measured.
     pub baseline: BTreeMap<String, f64>,
+    /// How far the runs of the baseline lie apart on each cluster.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baseline_runs: BTreeMap<String, Spread>,
+    /// Of the objective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// By how much the best is better than the baseline of the cluster where it was measured, as a part of it: 0.12 is 12 %
     /// better. Absent while either is unknown, or where the baseline is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +77,15 @@ pub struct ExperimentSummary {
     pub started: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+}
+
+/// Where some measurements lie.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    pub n: u32,
+    pub mean: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 /// The best trial.
@@ -392,6 +412,9 @@ pub struct ClusterView {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaked: Option<LeakedView>,
+    /// Trials that wait and may run there.
+    #[serde(default)]
+    pub waiting: u32,
     /// What runs there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment_id: Option<ExperimentId>,

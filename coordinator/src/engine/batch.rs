@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use autoopt_epoch::bus::topology::{TRIAL_KEY, ask_key, cancel_key, epoch_key};
 use autoopt_epoch::bus::{Delivery, Outgoing};
 use autoopt_epoch::id::MessageId;
-use autoopt_epoch::message::{self, Action, Event, EventKind, Report, ReportState, Stage, decode};
+use autoopt_epoch::message::{
+    self, Action, Event, EventKind, Explanation, Report, ReportState, Stage, decode,
+};
 use autoopt_epoch::time::Timestamp;
 use uuid::Uuid;
 
-use super::{Engine, Refusal, Wish};
+use super::{Engine, Refusal, Wanted, Wish};
 use crate::machine::{Effect, Ending, Input, Record};
 use crate::store::{Batch, StoreError};
 
@@ -44,9 +46,10 @@ struct Taken {
 
 impl Engine {
     pub(super) async fn prepare(&mut self, at: Timestamp, work: &Work) -> Result<Prepared, StoreError> {
-        let taken: Vec<Result<Taken, String>> = work.deliveries.iter().map(understand).collect();
+        let taken: Vec<Result<Option<Taken>, String>> =
+            work.deliveries.iter().map(|delivery| self.understand(at, delivery)).collect();
         let news = |t: &&Taken| matches!(&t.input, Input::Report(report) if self.world.awaits(report));
-        let doubtful = taken.iter().flatten().filter(|t| !news(t));
+        let doubtful = taken.iter().flatten().flatten().filter(|t| !news(t));
         let asked: Vec<MessageId> = doubtful.filter_map(|t| t.duplicate_of).collect();
         let mut known: HashSet<MessageId> = self.store.seen(&asked).await?;
         let mut prepared = Prepared { batch: Batch { at, ..Batch::default() }, ..Prepared::default() };
@@ -54,8 +57,9 @@ impl Engine {
         prepared.batch.events.clone_from(&work.news);
         for (taken, delivery) in taken.into_iter().zip(&work.deliveries) {
             let rejected = match taken {
-                Ok(taken) if taken.duplicate_of.is_some_and(|id| known.contains(&id)) => None,
-                Ok(taken) => {
+                Ok(None) => None,
+                Ok(Some(taken)) if taken.duplicate_of.is_some_and(|id| known.contains(&id)) => None,
+                Ok(Some(taken)) => {
                     if let Input::Report(report) = &taken.input {
                         self.roster.note(at, report);
                     }
@@ -72,13 +76,34 @@ impl Engine {
             prepared.rejected.push(rejected);
         }
         for wish in &work.wishes {
-            let refused = self.decide(at, wish.input.clone(), &mut prepared.batch).await?;
+            let before = prepared.batch.events.len();
+            let refused = match &wish.wanted {
+                Wanted::Input(input) => self.decide(at, input.clone(), &mut prepared.batch).await?,
+                Wanted::Note(event) => {
+                    prepared.batch.events.push(event.clone());
+                    None
+                }
+            };
+            for event in &mut prepared.batch.events[before..] {
+                event.by.clone_from(&wish.by);
+            }
             prepared.answers.push(refused.map_or(Ok(()), |reason| Err(Refusal::Refused(reason))));
         }
         if work.tick {
             self.decide(at, Input::Tick, &mut prepared.batch).await?;
         }
         Ok(prepared)
+    }
+
+    /// Nothing for the machine in an explanation: it is kept for whoever shows it.
+    fn understand(&self, at: Timestamp, delivery: &Delivery) -> Result<Option<Taken>, String> {
+        if !delivery.routing_key.starts_with("explanation.") {
+            return understand(delivery).map(Some);
+        }
+        let kind = delivery.kind.as_deref();
+        let explanation: Explanation = decode(kind, &delivery.body).map_err(|e| e.to_string())?;
+        self.explanations.take(at, explanation);
+        Ok(None)
     }
 
     /// Runs the machine and puts its effects into `batch`; the reason if the input was refused.

@@ -16,6 +16,7 @@ pub(super) fn log(event: &Event) {
                 cluster = event.cluster,
                 stage = event.stage.map(tracing::field::display),
                 attempt = event.attempt,
+                by = event.by.as_ref().map(tracing::field::display),
                 "{}",
                 event.message
             )

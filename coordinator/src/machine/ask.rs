@@ -94,7 +94,8 @@ impl Turn<'_> {
     }
 }
 
-fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
+/// What an optimizer is asked, with the results and the trials that `experiment` has at hand.
+pub(crate) fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
     let spec = &experiment.spec;
     let in_use = experiment.sites.values().filter(|s| s.out_of_use.is_none()).count();
     let mut pending: Vec<_> = experiment.trials.values().filter(|t| counts(t.kind)).collect();

@@ -248,7 +248,14 @@ impl Turn<'_> {
                 self.end_trial(trial.experiment, id, Outcome::Abandoned, Some(reason.into()), None);
                 self.seek_all(trial.experiment);
             }
-            TrialState::Running { epoch } => self.abandon(trial.experiment, epoch, reason),
+            TrialState::Running { epoch } => {
+                let message = format!(
+                    "{} is given up by a person: what runs is cleaned up",
+                    title(trial.kind, trial.number, trial.pair)
+                );
+                self.log_trial(&trial, EventKind::TrialCancelled, message, json!({}));
+                self.abandon(trial.experiment, epoch, reason);
+            }
             TrialState::Ended { .. } => {}
         }
     }

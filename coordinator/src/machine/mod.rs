@@ -56,6 +56,7 @@ use autoopt_epoch::message;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::time::Timestamp;
 
+pub(crate) use ask::question;
 pub use change::Change;
 pub use cluster::{Breaker, Cluster, Leaked};
 pub use confirmation::{Confirmation, PairRun};

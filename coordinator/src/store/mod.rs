@@ -33,7 +33,7 @@ pub use claim::Claim;
 pub use commit::{Batch, Committed};
 pub use query::ArtifactEntry;
 pub use settings::StoreSettings;
-pub use timeline::EpochEntry;
+pub use timeline::{EpochEntry, TrialEntry};
 
 use session::Session;
 

@@ -23,10 +23,39 @@ pub struct EpochEntry {
     pub started: i64,
 }
 
+/// What is told of a trial without its record being read.
+#[derive(Clone, Debug, PartialEq, DerivePartialModel)]
+#[sea_orm(entity = "trial::Entity")]
+pub struct TrialEntry {
+    pub id: String,
+    pub number: i64,
+    pub kind: String,
+    pub outcome: Option<String>,
+    /// Milliseconds since 1970, as is `ended`.
+    pub submitted: i64,
+    pub ended: Option<i64>,
+    pub objective: Option<f64>,
+}
+
 impl Store {
+    /// The trials of an experiment in short, by number.
+    pub async fn trial_entries(&self, experiment: ExperimentId) -> Result<Vec<TrialEntry>, StoreError> {
+        let found = trial::Entity::find().filter(trial::Column::Experiment.eq(experiment.to_string()));
+        let found = found.order_by_asc(trial::Column::Number).order_by_asc(trial::Column::Id);
+        Ok(found.into_partial_model::<TrialEntry>().all(&self.db).await?)
+    }
+
     /// Where and when each epoch of an experiment began, the oldest first.
     pub async fn epoch_entries(&self, experiment: ExperimentId) -> Result<Vec<EpochEntry>, StoreError> {
         let found = epoch::Entity::find().filter(epoch::Column::Experiment.eq(experiment.to_string()));
+        let found = found.order_by_asc(epoch::Column::Started).order_by_asc(epoch::Column::Id);
+        Ok(found.into_partial_model::<EpochEntry>().all(&self.db).await?)
+    }
+
+    /// The same of some trials.
+    pub async fn epoch_entries_of(&self, trials: &[Trial]) -> Result<Vec<EpochEntry>, StoreError> {
+        let named = epoch::Column::Trial.is_in(trials.iter().map(|trial| trial.id.to_string()));
+        let found = epoch::Entity::find().filter(named);
         let found = found.order_by_asc(epoch::Column::Started).order_by_asc(epoch::Column::Id);
         Ok(found.into_partial_model::<EpochEntry>().all(&self.db).await?)
     }

@@ -113,7 +113,10 @@ async fn an_experiment_is_paused_resumed_and_cancelled() {
     assert_eq!(wish("pause").await.0, StatusCode::CONFLICT);
 
     let clusters = system.get("/v1/clusters").await;
-    assert_eq!(clusters["clusters"][0], json!({"name": "here", "health": "healthy", "failures": 0}));
+    assert_eq!(
+        clusters["clusters"][0],
+        json!({"name": "here", "health": "healthy", "failures": 0, "waiting": 0})
+    );
     let (status, _) = system.answer(system.request(Method::POST, "/v1/clusters/here/resume")).await;
     assert_eq!(status, StatusCode::OK);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::system::{Role, System, experiment};
+use crate::system::{ADA, Role, System, experiment};
 
 const TOKEN: &str = "0123456789abcdef-dashboard";
 /// What somebody may type wherever text is taken.
@@ -53,7 +53,9 @@ async fn columns_say_what_the_trials_say_and_then_only_what_changed() {
             c["outcome"].as_array().is_some_and(|o| o.len() == n && o.iter().all(|o| o == "measured"))
         }
     };
-    let columns = system.until(path, all(2)).await;
+    system.until(path, all(2)).await;
+    // the position of an answer is from before its trials
+    let columns = system.get(path).await;
     assert_eq!(columns["number"], json!([0, 1]));
     assert_eq!(columns["parameters"]["x"], json!([2.0, 0.5]));
     assert_eq!(columns["note"], json!({"1": SCRIPT}));
@@ -64,6 +66,16 @@ async fn columns_say_what_the_trials_say_and_then_only_what_changed() {
     let changed = system.get(&format!("{path}?changed_after={position}")).await;
     assert_eq!(changed["parameters"]["x"], json!([1.5]), "{changed}");
     assert_eq!(changed["total"], 3);
+    system.post("/v1/experiments/columns/trials", &trial(1.0 / 3.0)).await;
+    system.until(path, all(4)).await;
+    let brief = system.get(&format!("{path}?digits=4&metrics=false")).await;
+    assert_eq!((&brief["parameters"]["x"][3], &brief["metrics"]), (&json!(0.3333), &json!({})), "{brief}");
+    assert_eq!(brief["objective"][3], json!(-1.111));
+    let (whole, outline) = (system.get(path).await, system.get(&format!("{path}?outline=true")).await);
+    for list in ["trial", "number", "kind", "state", "outcome", "submitted", "ended", "objective"] {
+        assert_eq!(outline[list], whole[list], "{list}");
+    }
+    assert_eq!(outline["parameters"]["x"], json!([]));
 
     let timeline = system.get("/v1/timeline").await;
     let spans = timeline["spans"].as_array().unwrap();
@@ -94,15 +106,58 @@ async fn every_page_works_in_a_browser() {
         system.post("/v1/experiments/browsed/trials", &trial).await;
     }
     system.until("/v1/experiments/browsed", |e| e["outcomes"]["measured"] == 12).await;
+    let (status, answer) = system.post("/v1/experiments", &tuned()).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let enough = |e: &serde_json::Value| e["outcomes"]["measured"].as_u64() >= Some(40);
+    system.until("/v1/experiments/scheduler-weights", enough).await;
+    system.post("/v1/experiments/scheduler-weights/pause", &json!({})).await;
+    unusable(&system).await;
     let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard");
     let status = tokio::process::Command::new("npm")
         .args(["run", "--silent", "browser"])
         .current_dir(dashboard)
         .env("AUTOOPT_URL", system.url())
         .env("AUTOOPT_TOKEN", TOKEN)
+        .env("AUTOOPT_ADA", ADA)
         .env("AUTOOPT_EXPERIMENT", "browsed")
         .status()
         .await
         .unwrap();
     assert!(status.success());
+}
+
+/// One that the optimizer searches, with noise and baselines in between, and still open.
+fn tuned() -> serde_json::Value {
+    let weight = |name: &str, default: f64| json!({"name": name, "type": "float", "low": -1.0, "high": 1.0, "default": default});
+    let mut spec = experiment("scheduler-weights", 80);
+    spec["description"] = json!("weights of a scheduler; the rate of an application under them");
+    spec["clusters"] = json!(["lab-1", "lab-2"]);
+    spec["algorithm"] = json!({"name": "gp"});
+    spec["baseline"] = json!({"every": 5});
+    spec["parameters"] = json!([
+        weight("ram_weight", 0.5),
+        weight("cpu_weight", 0.8),
+        weight("disk_weight", -0.6),
+        weight("io_weight", 0.7),
+    ]);
+    let rate = "420 / (1 + 1.6 * (cpu_weight + 0.3) ^ 2 + 0.9 * (ram_weight - 0.2) ^ 2 + 0.5 * io_weight ^ 2 + 0.1 * disk_weight ^ 2)";
+    spec["collect"] = json!({"backend": "noisy", "settings": {"objective": rate}});
+    spec["metrics"] = json!([{"name": "rate", "parser": "key-value", "field": "rate", "unit": "ops/s"}]);
+    spec["objective"] = json!({"maximize": "rate", "unit": "ops/s"});
+    spec
+}
+
+/// A trial that nobody can use, with somebody's script in it.
+async fn unusable(system: &System) {
+    let body = json!({"experiment": "browsed", "parameters": {"x": SCRIPT, "n": 1}, "note": SCRIPT});
+    let message = autoopt_epoch::bus::Outgoing {
+        routing_key: autoopt_epoch::bus::topology::TRIAL_KEY.into(),
+        id: autoopt_epoch::id::MessageId::fresh(),
+        kind: String::new(),
+        body: body.to_string().into_bytes(),
+        mandatory: true,
+        headers: Default::default(),
+    };
+    system.bus.publish(message).await.unwrap().await.unwrap();
+    system.until("/v1/dead-letters", |l| l["letters"][0].is_object()).await;
 }

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod access;
+mod acts;
 mod bad_input;
 mod circle;
 mod dashboard;
 mod document;
+mod effects;
+mod many;
 mod sharing;
 mod stream;
 mod system;

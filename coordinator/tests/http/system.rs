@@ -1,11 +1,13 @@
 //! A coordinator with its API, and workers that touch nothing, over the bus within the process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use autoopt_coordinator::api::{self, Api, ApiSettings};
 use autoopt_coordinator::engine::Engine;
 use autoopt_coordinator::store::Store;
+use autoopt_epoch::bus::Bus;
 use autoopt_epoch::bus::memory::MemoryBus;
 use autoopt_epoch::failure::Failure;
 use autoopt_epoch::message::{Artifact, Done, Epoch, Stage};
@@ -14,6 +16,9 @@ use autoopt_epoch::worker::{self, Backend, Backends, Context, WorkerSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+/// The token of a person called ada.
+pub(crate) const ADA: &str = "ada-s-own-token-0123456789";
 
 /// What the bench stage prints: no browser may take it for a page.
 pub(crate) const PRINTED: &str = "<script>alert(1)</script> 1.5 µs\n";
@@ -24,7 +29,9 @@ pub(crate) struct System {
     url: String,
     http: reqwest::Client,
     token: Option<&'static str>,
-    _state: tempfile::TempDir,
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    state: Option<tempfile::TempDir>,
 }
 
 /// What is in the place of the engine.
@@ -40,16 +47,23 @@ impl System {
     }
 
     pub(crate) async fn with(role: Role, token: Option<&'static str>) -> Self {
-        let state = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), role, token).await
+    }
+
+    /// On what another one left.
+    pub(crate) async fn on(state: tempfile::TempDir, role: Role, token: Option<&'static str>) -> Self {
         let url = format!("sqlite://{}?mode=rwc", state.path().join("store.sqlite").display());
         let store = Store::open(&url).await.unwrap();
         let memory = MemoryBus::new();
         let stop = CancellationToken::new();
+        let people = BTreeMap::from([("ada".to_owned(), ADA.to_owned())]);
         let api = Api::new(store.clone(), memory.bus(), token.map(Into::into), stop.clone());
+        let api = if token.is_some() { api.with_people(people) } else { api };
         if role == Role::Leads {
-            let (engine, handle) = Engine::new(store, memory.bus()).await.unwrap();
+            let (engine, handle) = Engine::new(store.clone(), memory.bus()).await.unwrap();
             api.lead(handle);
             tokio::spawn(engine.run(stop.clone()));
+            tokio::spawn(autoopt_optimizer::serve(memory.bus(), stop.clone()));
         }
         for stage in Stage::ALL {
             let settings = WorkerSettings {
@@ -62,14 +76,22 @@ impl System {
             let backends = Backends::from([
                 ("noop".to_owned(), Arc::new(Noop::default()) as Arc<dyn Backend>),
                 ("prints".to_owned(), Arc::new(Prints)),
+                ("noisy".to_owned(), Arc::new(Noisy)),
             ]);
             tokio::spawn(worker::run(stage, settings, backends, memory.bus(), stop.clone()));
         }
-        let listen = ApiSettings { listen: ([127, 0, 0, 1], 0).into(), token_file: None };
+        let listen = ApiSettings { listen: ([127, 0, 0, 1], 0).into(), ..ApiSettings::default() };
         let listener = api::listen(&listen).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(api::serve(api, listener));
-        Self { stop, url, http: reqwest::Client::builder().no_gzip().build().unwrap(), token, _state: state }
+        let http = reqwest::Client::builder().no_gzip().build().unwrap();
+        Self { stop, url, http, token, bus: memory.bus(), store, state: Some(state) }
+    }
+
+    /// Ends it; what it leaves is for [`System::on`].
+    pub(crate) fn end(mut self) -> tempfile::TempDir {
+        self.stop.cancel();
+        self.state.take().unwrap()
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -150,6 +172,35 @@ impl Backend for Prints {
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
         let mut done = Noop::default().perform(order, context).await?;
         done.artifacts.push(Artifact::new("stdout", PRINTED.as_bytes(), false));
+        // as a scheduler does: the same values, the same hosts
+        let sum: f64 = order.parameters.values().filter_map(|v| v.as_f64()).sum();
+        let host =
+            |i: usize| format!("compute-{}", ((2.0 * sum).floor() as i64 + 3 * i as i64).rem_euclid(5));
+        let servers = ["cache", "database", "queue", "web"].iter().enumerate();
+        let placement: serde_json::Map<_, _> =
+            servers.map(|(i, s)| ((*s).to_owned(), host(i).into())).collect();
+        done.outputs.insert("placement".into(), placement.into());
+        Ok(done)
+    }
+}
+
+/// Measures with noise of 2 %, the same in the same epoch.
+struct Noisy;
+
+#[async_trait::async_trait]
+impl Backend for Noisy {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        Noop::default().check(order)
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        let mut done = Noop::default().perform(order, context).await?;
+        if let Some(measured) = &mut done.measurement {
+            let lot = (order.epoch.0.as_u128() & 0xffff) as f64 / 65_535.0;
+            let factor = 1.0 + 0.04 * (lot - 0.5);
+            measured.objective *= factor;
+            measured.metrics.values_mut().for_each(|value| *value *= factor);
+        }
         Ok(done)
     }
 }

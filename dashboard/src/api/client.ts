@@ -7,6 +7,15 @@ const KEY = "autoopt.token";
 
 /** The token a person typed, until the tab is closed; never part of an address. */
 export const token = signal(sessionStorage.getItem(KEY) ?? "");
+const NAME = "autoopt.person";
+/** What a person called themselves, until the tab is closed: for the log, where no token says who they are. */
+export const person = signal(sessionStorage.getItem(NAME) ?? "");
+
+export function call(name: string): void {
+  person.value = name;
+  sessionStorage.setItem(NAME, name);
+}
+
 /** What the coordinator said of the token, once it wanted another one. */
 export const locked = signal<string | null>(null);
 
@@ -37,6 +46,9 @@ export function forget(): void {
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
   const headers = new Headers(options.headers);
   if (token.value) headers.set("authorization", `Bearer ${token.value}`);
+  // a header takes no other characters
+  const name = person.value.replace(/[^\x20-\x7e]/g, "").trim();
+  if (name) headers.set("autoopt-person", name);
   let response: Response;
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store" });

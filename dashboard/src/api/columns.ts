@@ -12,12 +12,22 @@ export function useColumns(id: string) {
   return useLive(
     async () => {
       const before = known.current;
-      const path = at`/v1/experiments/${id}/columns`;
-      known.current = before ? merge(before, await get<Columns>(`${path}?changed_after=${before.position}`)) : await get<Columns>(path);
+      // more digits than are shown
+      const path = `${at`/v1/experiments/${id}/columns`}?digits=9&metrics=false`;
+      known.current = before ? merge(before, await get<Columns>(`${path}&changed_after=${before.position}`)) : await get<Columns>(path);
       return known.current;
     },
     `columns ${id}`,
     (event) => event.experiment_id === id && event.trial !== undefined,
-    150,
+    100,
+  );
+}
+
+/** What is known of the trials without their values: there at once, however many they are. */
+export function useOutline(id: string) {
+  return useLive(
+    () => get<Columns>(`${at`/v1/experiments/${id}/columns`}?outline=true&digits=9`),
+    `outline ${id}`,
+    () => false,
   );
 }

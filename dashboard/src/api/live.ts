@@ -8,7 +8,7 @@ import type { LogEvent } from "./types";
 /** The coordinator sends a sign of life every 15 s; after this long without one the stream is dead. */
 const SILENCE = 40_000;
 /** Events are told together, this often at most. */
-const TOGETHER = 80;
+const TOGETHER = 40;
 /** Between two tries; while the stream is away the page asks again this often. */
 const PAUSE = 3_000;
 /** Events that are kept for the log page. */

@@ -48,14 +48,53 @@ export interface Summary {
   outcomes: Partial<Record<Outcome, number>>;
   best?: { trial: string; number: number; objective: number; parameters: Values };
   baseline: Record<string, number>;
+  baseline_runs?: Record<string, Spread>;
+  outlook?: Outlook;
   gain?: number;
   confirmation?: { told: string };
   started: string;
   ended?: string;
 }
 
+export interface Spread {
+  n: number;
+  mean: number;
+  low: number;
+  high: number;
+}
+
+/** What the optimizer's model makes of the results; `low` and `high` hold the objective with a probability of 90 %. */
+export interface Outlook {
+  results: number;
+  recommended: { trial: string; number: number; objective: number; low: number; high: number; probability_best: number };
+  gain_left?: number;
+}
+
+export interface Run {
+  at: string;
+  objective: number;
+}
+
+export interface Drift {
+  found: boolean;
+  scale: "ratio" | "difference";
+  change: number;
+  low: number;
+  high: number;
+  p: number;
+  runs: number;
+  hours: number;
+}
+
+export interface Site {
+  baseline_runs: Run[];
+  drift?: Drift;
+  out_of_use?: string;
+}
+
 export interface Detail extends Summary {
   running: EpochView[];
+  sites: Record<string, Site>;
   spec: Spec;
 }
 
@@ -142,7 +181,6 @@ export interface Columns {
   reason: Record<number, string>;
   note: Record<number, string>;
   parameters: Record<string, (Value | null)[]>;
-  metrics: Record<string, (number | null)[]>;
 }
 
 export interface Span {
@@ -176,6 +214,8 @@ export interface Cluster {
   failures: number;
   until?: string;
   reason?: string;
+  /** Trials that wait and may run there. */
+  waiting: number;
   experiment_id?: string;
   epoch?: string;
 }
@@ -203,7 +243,64 @@ export interface LogEvent {
   epoch?: string;
   cluster?: string;
   stage?: Stage;
+  by?: By;
   message: string;
+}
+
+/** Who acted; `proven` by a token of their own, otherwise what they called themselves. */
+export interface By {
+  name: string;
+  proven: boolean;
+}
+
+export interface DeadLetter {
+  key: string;
+  routing_key: string;
+  reason: string;
+  at?: string;
+  content: string;
+}
+
+export interface Placements {
+  servers: string[];
+  rows: PlacementRow[];
+}
+
+export interface PlacementRow {
+  trial: string;
+  epoch: string;
+  number: number;
+  kind: TrialKind;
+  cluster: string;
+  objective?: number;
+  hosts: (string | null)[];
+}
+
+export interface Estimate {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+export interface Effect {
+  parameter: string;
+  first_order: Estimate;
+  total: Estimate;
+  levels: { value: Value; objective: Estimate }[];
+}
+
+export interface Effects {
+  state: "current" | "computing" | "failed";
+  results: number;
+  problem?: string;
+  explanation?: {
+    results: number;
+    problem?: string;
+    effects?: Effect[];
+    interactions?: { parameters: [string, string]; share: Estimate }[];
+    r_squared?: number;
+    caveats?: string[];
+  };
 }
 
 export interface Problem {

@@ -1,5 +1,6 @@
 // Answers of the API that follow what happens.
 
+import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, locked } from "./client";
 import { connected, listen } from "./live";
@@ -84,4 +85,15 @@ export function useNow(step = 1_000): number {
     return () => clearInterval(timer);
   }, [step]);
   return now;
+}
+
+/** Whether the element came near what is seen, once. What costs the coordinator much waits for that. */
+export function useSeen(place: RefObject<Element | null>): boolean {
+  const [seen, set] = useState(false);
+  useEffect(() => {
+    const watch = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && set(true), { rootMargin: "400px" });
+    if (place.current) watch.observe(place.current);
+    return () => watch.disconnect();
+  }, []);
+  return seen;
 }

@@ -1,8 +1,9 @@
-import type { Timeline } from "../api/types";
+import type { Cluster, Timeline } from "../api/types";
 import { useNow } from "../api/use";
 import { type Bar, type Lane, frame, lanes, left, usual } from "../model/gantt";
 import { capital, clock, duration, trialName } from "../model/format";
 import { Figure } from "../part/figure";
+import { State } from "../part/state";
 import { to } from "../route";
 
 const ROW = 34;
@@ -11,18 +12,21 @@ interface Props {
   timeline: Timeline;
   /** By how much the coordinator's clock is ahead of this one's. */
   ahead: number;
-  clusters: string[];
+  clusters: Cluster[];
   name: (experiment: string) => string;
 }
 
 /** What each cluster did lately and does now, stage by stage. */
 export function Gantt({ timeline, ahead, clusters, name }: Props) {
   const now = useNow();
-  const all = lanes(timeline.spans, clusters, now, ahead);
+  const all = lanes(timeline.spans, clusters.map((c) => c.name), now, ahead);
   const times = usual(timeline.spans);
   const { from, to: end } = frame(all.flatMap((lane) => lane.bars), now);
   const x = (at: number) => (100 * (Math.max(at, from) - from)) / (end - from);
   const busy = all.filter((lane) => lane.now).length;
+  const waiting = new Map(clusters.map((c) => [c.name, c.waiting]));
+  const health = new Map(clusters.map((c) => [c.name, c.health]));
+  const says = (lane: Lane) => `${doing(lane, times, now, name)}${queue(waiting.get(lane.cluster) ?? 0)}`;
   const summary = `${busy} of ${all.length} ${all.length === 1 ? "cluster is" : "clusters are"} busy. The last ${duration(now - from)} are shown.`;
   const table = () => ({
     head: ["cluster", "experiment", "trial", "stage", "began", "took", "state"],
@@ -45,9 +49,10 @@ export function Gantt({ timeline, ahead, clusters, name }: Props) {
           <li key={lane.cluster}>
             <div class="lane-head">
               <strong>{lane.cluster}</strong>
-              <span class="summary">{doing(lane, times, now, name)}</span>
+              {health.get(lane.cluster) !== "healthy" && <State tone="bad">{health.get(lane.cluster) ?? "unknown"}</State>}
+              <span class="summary">{says(lane)}</span>
             </div>
-            <svg class="lane" width="100%" height={ROW} role="img" aria-label={`${lane.cluster}: ${doing(lane, times, now, name)}`}>
+            <svg class="lane" width="100%" height={ROW} role="img" aria-label={`${lane.cluster}: ${says(lane)}`}>
               {lane.bars.map((bar) => (
                 <BarShape key={`${bar.span.epoch} ${bar.span.step} ${bar.span.attempt}`} bar={bar} x={x} />
               ))}
@@ -61,6 +66,8 @@ export function Gantt({ timeline, ahead, clusters, name }: Props) {
     </Figure>
   );
 }
+
+const queue = (waiting: number) => (waiting > 0 ? `; ${waiting} ${waiting === 1 ? "trial waits" : "trials wait"} for it` : "");
 
 function doing(lane: Lane, times: Map<string, number>, now: number, name: (id: string) => string) {
   const bar = lane.now;

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import type { Summary } from "../api/types";
+import type { Outlook, Summary } from "../api/types";
 import { baselineBand, bestSoFar, counts, type Row } from "../model/trials";
 import { change, count, number, trialName, withUnit } from "../model/format";
 import { Figure } from "../part/figure";
@@ -12,10 +12,11 @@ interface Props {
   goal: Summary["goal"];
   unit?: string;
   objective: string;
+  outlook?: Outlook;
 }
 
 /** Every trial's value, the best so far, the baseline as a band, and failures at the foot. */
-export function History({ rows, reasons, goal, unit, objective }: Props) {
+export function History({ rows, reasons, goal, unit, objective, outlook }: Props) {
   const band = baselineBand(rows);
   const best = bestSoFar(rows, goal);
   const [over, setOver] = useState<number | null>(null);
@@ -26,8 +27,12 @@ export function History({ rows, reasons, goal, unit, objective }: Props) {
   const summary = [
     `${count(measured, "measured value")}, ${count(failed, "failure")}.`,
     last === null ? "" : `Best observed ${withUnit(last, unit)}${gain === undefined ? "" : ` (${change(gain)} against the baseline)`}.`,
+    outlook
+      ? `Best by model: ${trialName("proposed", outlook.recommended.number)}, ${withUnit(outlook.recommended.objective, unit)} (${number(outlook.recommended.low)} to ${number(outlook.recommended.high)}, 90 %).`
+      : "",
     band ? `Baseline ${withUnit(band.mean, unit)}${band.n > 1 ? `, ${number(band.low)} to ${number(band.high)} in ${band.n} measurements` : ", measured once"}.` : "",
   ].join(" ");
+  const model = outlook?.recommended;
   const row = over === null ? undefined : rows[over];
   const table = () => ({
     head: ["trial", `objective${unit ? ` (${unit})` : ""}`, "standard error", "outcome", "best so far"],
@@ -41,7 +46,7 @@ export function History({ rows, reasons, goal, unit, objective }: Props) {
   });
   return (
     <Figure title="History" summary={summary} table={table}>
-      <Plot rows={rows} best={best} band={band} label={`${objective}${unit ? ` (${unit})` : ""}`} over={setOver} />
+      <Plot rows={rows} best={best} band={band} model={model} label={`${objective}${unit ? ` (${unit})` : ""}`} over={setOver} />
       <p class="readout" aria-hidden="true">
         {row
           ? `${trialName(row.kind, row.number)}: ${row.objective === null ? "no value" : withUnit(row.objective, unit)}${row.error === null ? "" : ` ± ${number(row.error)}`}, ${row.outcome ?? row.state}${reasons[row.index] ? `: ${reasons[row.index]}` : ""}`
@@ -54,6 +59,11 @@ export function History({ rows, reasons, goal, unit, objective }: Props) {
         <li>
           <span class="swatch line" aria-hidden="true" /> Best so far
         </li>
+        {model && (
+          <li>
+            <span class="swatch model" aria-hidden="true" /> Best by model, 90 % interval
+          </li>
+        )}
         <li>
           <span class="swatch band" aria-hidden="true" /> Baseline
         </li>
@@ -69,18 +79,21 @@ interface PlotProps {
   rows: Row[];
   best: (number | null)[];
   band: ReturnType<typeof baselineBand>;
+  model?: Model;
   label: string;
   over: (index: number | null) => void;
 }
 
+type Model = Outlook["recommended"];
+
 const HEIGHT = 300;
 
 /** uPlot is asked for nothing but this. The picture is hidden from assistive tools: the figure has words and a table. */
-function Plot({ rows, best, band, label, over }: PlotProps) {
+function Plot({ rows, best, band, model, label, over }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  const shown = useRef({ rows, band });
-  shown.current = { rows, band };
+  const shown = useRef({ rows, band, model });
+  shown.current = { rows, band, model };
   const data: uPlot.AlignedData = [
     rows.map((_, i) => i),
     best,
@@ -97,7 +110,7 @@ function Plot({ rows, best, band, label, over }: PlotProps) {
         height: HEIGHT,
         legend: { show: false },
         cursor: { drag: { x: true, y: false }, points: { size: 8 } },
-        scales: { x: { time: false }, y: { range: (_, low, high) => reach(low, high, shown.current.band) } },
+        scales: { x: { time: false }, y: { range: (_, low, high) => reach(low, high, shown.current) } },
         axes: [
           { ...axis, label: "trial", labelSize: 22, values: (_, at) => at.map((i) => String(shown.current.rows[i]?.number ?? "")) },
           { ...axis, label, labelSize: 22, size: 74, values: (_, at) => number6(at) },
@@ -109,7 +122,10 @@ function Plot({ rows, best, band, label, over }: PlotProps) {
         ],
         hooks: {
           drawClear: [(u) => drawBand(u, shown.current.band, color("--band"), color("--accent"))],
-          draw: [(u) => drawMarks(u, shown.current.rows, color("--bad"), color("--bench"))],
+          draw: [
+            (u) => drawMarks(u, shown.current.rows, color("--bad"), color("--bench")),
+            (u) => drawModel(u, shown.current.rows, shown.current.model, color("--ink"), color("--card")),
+          ],
           setCursor: [(u) => over(u.cursor.idx ?? null)],
         },
       },
@@ -135,13 +151,13 @@ function Plot({ rows, best, band, label, over }: PlotProps) {
   }, []);
   useEffect(() => {
     plot.current?.setData(data);
-  }, [rows]);
+  }, [rows, model]);
   return <div class="plot" ref={place} aria-hidden="true" />;
 }
 
-/** The values, the baseline, and room for marks below. */
-function reach(low: number | null, high: number | null, band: PlotProps["band"]): [number, number] {
-  const ends = [low, high, band?.low, band?.high].filter((v): v is number => typeof v === "number" && Number.isFinite(v));
+/** The values, the baseline, what the model holds best, and room for marks below. */
+function reach(low: number | null, high: number | null, { band, model }: Pick<PlotProps, "band" | "model">): [number, number] {
+  const ends = [low, high, band?.low, band?.high, model?.low, model?.high].filter((v): v is number => typeof v === "number" && Number.isFinite(v));
   if (ends.length === 0) return [0, 1];
   const [from, to] = [Math.min(...ends), Math.max(...ends)];
   const room = (to - from || Math.abs(to) || 1) * 0.08;
@@ -165,28 +181,61 @@ function drawBand(u: uPlot, band: PlotProps["band"], fill: string, line: string)
   u.ctx.restore();
 }
 
+/** Crosses at the foot for failures, bars for standard errors: two paths, however many there are. */
 function drawMarks(u: uPlot, rows: Row[], bad: string, ink: string): void {
-  const { ctx } = u;
   const foot = u.bbox.top + u.bbox.height - 8 * devicePixelRatio;
   const arm = 3.5 * devicePixelRatio;
-  ctx.save();
-  ctx.lineWidth = 1.5 * devicePixelRatio;
+  const [crosses, bars] = [new Path2D(), new Path2D()];
   rows.forEach((row, i) => {
+    const failed = row.outcome !== null && row.outcome !== "measured";
+    if (!failed && (row.error === null || row.objective === null)) return;
     const x = u.valToPos(i, "x", true);
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
-    ctx.beginPath();
-    if (row.outcome !== null && row.outcome !== "measured") {
-      ctx.strokeStyle = bad;
-      ctx.moveTo(x - arm, foot - arm);
-      ctx.lineTo(x + arm, foot + arm);
-      ctx.moveTo(x + arm, foot - arm);
-      ctx.lineTo(x - arm, foot + arm);
-    } else if (row.error !== null && row.objective !== null) {
-      ctx.strokeStyle = ink;
-      ctx.moveTo(x, u.valToPos(row.objective - row.error, "y", true));
-      ctx.lineTo(x, u.valToPos(row.objective + row.error, "y", true));
+    if (failed) {
+      crosses.moveTo(x - arm, foot - arm);
+      crosses.lineTo(x + arm, foot + arm);
+      crosses.moveTo(x + arm, foot - arm);
+      crosses.lineTo(x - arm, foot + arm);
+    } else {
+      bars.moveTo(x, u.valToPos(row.objective! - row.error!, "y", true));
+      bars.lineTo(x, u.valToPos(row.objective! + row.error!, "y", true));
     }
-    ctx.stroke();
   });
-  ctx.restore();
+  stroke(u, crosses, bad);
+  stroke(u, bars, ink);
+}
+
+function stroke(u: uPlot, path: Path2D, color: string): void {
+  u.ctx.save();
+  u.ctx.lineWidth = 1.5 * devicePixelRatio;
+  u.ctx.strokeStyle = color;
+  u.ctx.stroke(path);
+  u.ctx.restore();
+}
+
+/** A diamond with its interval where the model's best is. */
+function drawModel(u: uPlot, rows: Row[], model: Model | undefined, ink: string, ground: string): void {
+  const at = model ? rows.findIndex((row) => row.id === model.trial) : -1;
+  if (!model || at < 0) return;
+  const [x, y] = [u.valToPos(at, "x", true), u.valToPos(model.objective, "y", true)];
+  const arm = 6 * devicePixelRatio;
+  const [ends, diamond] = [new Path2D(), new Path2D()];
+  for (const end of [model.low, model.high]) {
+    const level = u.valToPos(end, "y", true);
+    ends.moveTo(x, y);
+    ends.lineTo(x, level);
+    ends.moveTo(x - arm, level);
+    ends.lineTo(x + arm, level);
+  }
+  diamond.moveTo(x, y - arm);
+  diamond.lineTo(x + arm, y);
+  diamond.lineTo(x, y + arm);
+  diamond.lineTo(x - arm, y);
+  diamond.closePath();
+  stroke(u, ends, ink);
+  u.ctx.save();
+  u.ctx.fillStyle = ground;
+  u.ctx.fill(diamond);
+  u.ctx.restore();
+  stroke(u, diamond, ink);
 }

@@ -9,6 +9,11 @@ const HEIGHT = 260;
 const TOP = 36;
 const FOOT = 22;
 const SIDE = 50;
+/** Lines are drawn for so many milliseconds in one go. */
+const SLICE = 8;
+/** From so many lines on they wait for so many milliseconds. */
+const MANY = 2_000;
+const PATIENCE = 800;
 /** Room for an axis with its name. */
 const ROOM = 88;
 
@@ -88,18 +93,28 @@ function Lines({ columns, rows, spec, goal, reach, change }: Omit<Props, "chosen
   }, []);
   useEffect(() => {
     const node = canvas.current!;
+    let frame = 0;
+    let timer: ReturnType<typeof setTimeout>;
     const draw = () => {
+      cancelAnimationFrame(frame);
       const ratio = devicePixelRatio;
-      node.width = width * ratio;
-      node.height = HEIGHT * ratio;
-      const ctx = node.getContext("2d")!;
+      // a sheet beside the one that is seen: many lines are drawn in many small steps
+      const sheet = document.createElement("canvas");
+      sheet.width = width * ratio;
+      sheet.height = HEIGHT * ratio;
+      const ctx = sheet.getContext("2d")!;
       ctx.scale(ratio, ratio);
       const color = (name: string) => getComputedStyle(node).getPropertyValue(name).trim();
       const inks = { off: color("--line"), on: color("--accent"), bad: color("--bad") };
-      const values = rows.filter(counts).map((row) => row.objective!);
-      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const filtered = Object.keys(reach).length > 0;
+      let [low, high] = [Infinity, -Infinity];
       for (const row of rows) {
-        const inside = within(columns, row, reach, spec.parameters);
+        if (!counts(row)) continue;
+        low = Math.min(low, row.objective!);
+        high = Math.max(high, row.objective!);
+      }
+      const line = (row: Row) => {
+        const inside = !filtered || within(columns, row, reach, spec.parameters);
         const good = counts(row) ? (goal === "maximize" ? row.objective! - low : high - row.objective!) / (high - low || 1) : 0;
         ctx.strokeStyle = !inside ? inks.off : counts(row) ? inks.on : inks.bad;
         ctx.globalAlpha = inside ? 0.08 + 0.72 * good ** 3 : 0.25;
@@ -110,12 +125,31 @@ function Lines({ columns, rows, spec, goal, reach, change }: Omit<Props, "chosen
           if (at !== undefined) ctx.lineTo(x(i), y(at));
         });
         ctx.stroke();
-      }
+      };
+      let next = 0;
+      const step = () => {
+        const end = performance.now() + SLICE;
+        while (next < rows.length && performance.now() < end) line(rows[next++]!);
+        if (next < rows.length) {
+          frame = requestAnimationFrame(step);
+          return;
+        }
+        node.width = sheet.width;
+        node.height = sheet.height;
+        node.getContext("2d")!.drawImage(sheet, 0, 0);
+      };
+      step();
     };
-    draw();
+    // with so many lines, what is quicker is to be seen first
+    if (rows.length > MANY) timer = setTimeout(draw, PATIENCE);
+    else draw();
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", draw);
-    return () => scheme.removeEventListener("change", draw);
+    return () => {
+      clearTimeout(timer);
+      cancelAnimationFrame(frame);
+      scheme.removeEventListener("change", draw);
+    };
   }, [columns, rows, reach, width]);
 
   const size = { width: `${width}px`, height: `${HEIGHT}px` };

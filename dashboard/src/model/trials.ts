@@ -16,14 +16,12 @@ export function merge(base: Columns, change: Columns): Columns {
   merged.reason = { ...base.reason };
   merged.note = { ...base.note };
   merged.parameters = copies(base.parameters);
-  merged.metrics = copies(base.metrics);
   change.trial.forEach((id, from) => {
     const to = place.get(id) ?? merged.trial.length;
     for (const name of LISTS) lists[name]![to] = (change[name] as unknown[])[from];
     put(merged.reason, to, change.reason[from]);
     put(merged.note, to, change.note[from]);
     for (const name in merged.parameters) merged.parameters[name]![to] = change.parameters[name]?.[from] ?? null;
-    for (const name in merged.metrics) merged.metrics[name]![to] = change.metrics[name]?.[from] ?? null;
   });
   return merged;
 }

@@ -1,8 +1,10 @@
-import { useMemo, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { at, get, post } from "../api/client";
-import { useColumns } from "../api/columns";
-import type { Detail, TrialDetail } from "../api/types";
-import { useLive } from "../api/use";
+import { useColumns, useOutline } from "../api/columns";
+import type { Detail } from "../api/types";
+import { useLive, useSeen } from "../api/use";
+import { DriftFigure } from "../chart/drift";
 import { History } from "../chart/history";
 import { Parallel } from "../chart/parallel";
 import { rows } from "../model/trials";
@@ -11,16 +13,17 @@ import { clock } from "../model/format";
 import { ask } from "../part/ask";
 import { Standing } from "../part/experiment-card";
 import { NewTrial } from "../part/new-trial";
-import { Placement } from "../part/placement";
+import { ModelView, PlacementsView } from "../part/model-view";
 import { Missing, PhaseState } from "../part/state";
 import { TrialTable } from "../part/trial-table";
-import { placement } from "./trial";
 
 export function ExperimentPage({ id }: { id: string }) {
   const detail = useLive(() => get<Detail>(at`/v1/experiments/${id}`), `experiment ${id}`, (e) => e.experiment_id === id, 400);
   const columns = useColumns(detail.value?.id ?? id);
+  const outline = useOutline(id);
+  const known = columns.value ?? outline.value;
   const [reach, setReach] = useState<Reach>({});
-  const all = useMemo(() => (columns.value ? rows(columns.value) : []), [columns.value]);
+  const all = useMemo(() => (known ? rows(known) : []), [known]);
   const chosen = useMemo(
     () => (columns.value && Object.keys(reach).length > 0 ? all.filter((row) => within(columns.value!, row, reach, detail.value?.spec.parameters ?? [])) : all),
     [all, reach],
@@ -50,41 +53,35 @@ export function ExperimentPage({ id }: { id: string }) {
         </p>
         {spec.description && <p>{spec.description}</p>}
         {e.reason && <p>{e.reason}</p>}
-        <Standing experiment={{ ...e, unit: spec.objective.unit }} />
+        <Standing experiment={e} />
       </section>
+      {known && (
+        <History rows={chosen} reasons={known.reason} goal={e.goal} unit={spec.objective.unit} objective={objective} outlook={e.outlook} />
+      )}
       {!columns.value ? (
         <Missing problem={columns.problem} />
       ) : (
         <>
-          <History rows={chosen} reasons={columns.value.reason} goal={e.goal} unit={spec.objective.unit} objective={objective} />
           <Parallel columns={columns.value} rows={all} spec={spec} goal={e.goal} reach={reach} change={setReach} chosen={chosen.length} />
-          <Moved experiment={e} baseline={all.find((row) => row.kind === "baseline" && row.outcome === "measured")?.id} />
-          <TrialTable columns={columns.value} rows={chosen} spec={spec} best={e.best?.trial} />
+          <TrialTable columns={columns.value} rows={chosen} spec={spec} best={e.outlook?.recommended.trial ?? e.best?.trial} />
+          <DriftFigure experiment={e} />
+          <Below>
+            <PlacementsView experiment={e} chosen={chosen === all ? undefined : new Set(chosen.map((row) => row.id))} />
+            <ModelView experiment={e} />
+          </Below>
         </>
       )}
     </>
   );
 }
 
-/** Where the servers of the best trial landed, against the baseline. */
-function Moved({ experiment: e, baseline }: { experiment: Detail; baseline?: string }) {
-  const best = e.best && e.best.number > 0 ? e.best.trial : undefined;
-  const { value } = useLive(
-    async () => {
-      const of = async (id?: string) => {
-        if (!id) return {};
-        const trial = await get<TrialDetail>(at`/v1/trials/${id}`);
-        return placement(trial.epochs.findLast((epoch) => epoch.measurement));
-      };
-      return { before: await of(baseline), now: await of(best) };
-    },
-    `placement ${baseline} ${best}`,
-    () => false,
-  );
-  if (!value || Object.keys(value.now).length === 0) return null;
+/** What is asked for only when it is about to be seen. */
+function Below({ children }: { children: ComponentChildren }) {
+  const place = useRef<HTMLDivElement>(null);
+  const seen = useSeen(place);
   return (
-    <div class="card">
-      <Placement hosts={value.now} before={value.before} title={`Placement of the best trial, ${e.best?.number}`} />
+    <div class="below" ref={place}>
+      {seen && children}
     </div>
   );
 }

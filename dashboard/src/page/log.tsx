@@ -25,7 +25,7 @@ export function Log() {
   const known = new Set(newest.map((e) => e.seq));
   const all = [...newest, ...(value ?? []).filter((e) => !known.has(e.seq))].sort((a, b) => b.seq - a.seq);
   const words = wanted.toLowerCase();
-  const shown = all.filter((e) => `${e.kind} ${e.experiment ?? ""} ${e.cluster ?? ""} ${e.message}`.toLowerCase().includes(words));
+  const shown = all.filter((e) => `${e.kind} ${e.experiment ?? ""} ${e.cluster ?? ""} ${e.message} ${e.by?.name ?? ""}`.toLowerCase().includes(words));
   return (
     <>
       <div class="title">
@@ -39,13 +39,14 @@ export function Log() {
       </div>
       {problem && <Missing problem={problem} />}
       <section class="card" aria-label="Events, the newest first">
-        <Table label="Events, table" head={<Heads names={["at", "kind", "experiment", "what"]} />}>
+        <Table label="Events, table" head={<Heads names={["at", "kind", "experiment", "what", "by"]} />}>
           {shown.map((e) => (
             <tr key={e.seq}>
               <td>{clock(e.at)}</td>
               <td>{e.kind}</td>
               <td>{e.experiment_id ? <a href={to("experiment", e.experiment_id)}>{e.experiment}</a> : "–"}</td>
               <td class="wrap">{e.trial ? <a href={to("trial", e.trial)}>{e.message}</a> : e.message}</td>
+              <td>{e.by && (e.by.proven ? e.by.name : `${e.by.name} (as they say)`)}</td>
             </tr>
           ))}
         </Table>

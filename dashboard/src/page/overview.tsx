@@ -3,7 +3,7 @@ import { get } from "../api/client";
 import type { Cluster, Summary, Timeline } from "../api/types";
 import { useLive } from "../api/use";
 import { Gantt } from "../chart/gantt";
-import { count } from "../model/format";
+import { clock, count } from "../model/format";
 import { ExperimentCard } from "../part/experiment-card";
 import { Missing } from "../part/state";
 import { to } from "../route";
@@ -52,11 +52,12 @@ export function Overview() {
       {problem && <Missing problem={problem} />}
       {broken.map((c) => (
         <p key={c.name} class="problem">
-          Cluster <strong>{c.name}</strong> is {c.health === "paused" ? "paused" : "being tried out"}: {c.reason}{" "}
+          Cluster <strong>{c.name}</strong> is {c.health === "paused" ? "paused" : "being tried out"}: {c.reason}
+          {c.until && `; it is tried again at ${clock(c.until)}`}{" "}
           <a href={to("workers")}>See the clusters</a>
         </p>
       ))}
-      {lively.length > 0 && <Gantt timeline={timeline} ahead={ahead} clusters={lively.map((c) => c.name)} name={(id) => names.get(id) ?? id} />}
+      {lively.length > 0 && <Gantt timeline={timeline} ahead={ahead} clusters={lively} name={(id) => names.get(id) ?? id} />}
       <section aria-labelledby="experiments">
         <h2 id="experiments">Experiments</h2>
         {experiments.length === 0 && (

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { at, get, post, request } from "../api/client";
-import type { AttemptView, EpochDetail, Spec, TrialDetail } from "../api/types";
+import type { AttemptView, Detail, EpochDetail, TrialDetail } from "../api/types";
 import { useLive } from "../api/use";
 import { bytes, capital, clock, duration, trialName, value as shown, withUnit } from "../model/format";
 import { ask } from "../part/ask";
@@ -11,8 +11,8 @@ import { Heads, Table } from "../part/table";
 
 async function load(id: string) {
   const trial = await get<TrialDetail>(at`/v1/trials/${id}`);
-  const { spec } = await get<{ spec: Spec }>(at`/v1/experiments/${trial.experiment_id}`);
-  return { trial, spec };
+  const { spec, phase } = await get<Detail>(at`/v1/experiments/${trial.experiment_id}`);
+  return { trial, spec, phase };
 }
 
 export function TrialPage({ id }: { id: string }) {
@@ -25,10 +25,16 @@ export function TrialPage({ id }: { id: string }) {
       </>
     );
   }
-  const { trial, spec } = value;
+  const { trial, spec, phase } = value;
   const cancel = async () => {
     const sure = "Give this trial up? What runs is cleaned up, and nothing is learned from it.";
     if (await ask(sure, "Give up", () => post(at`/v1/trials/${id}/cancel`))) again();
+  };
+  const repeat = async () => {
+    const name = trialName(trial.kind, trial.number);
+    const sure = `Measure the values of ${name} once more, as a new trial? It counts against the budget.`;
+    const body = { parameters: trial.parameters, note: `${name} again` };
+    if (await ask(sure, "Run again", () => post(at`/v1/experiments/${trial.experiment_id}/trials`, body))) again();
   };
   return (
     <>
@@ -38,6 +44,11 @@ export function TrialPage({ id }: { id: string }) {
         </h1>
         <div class="acts">
           <OutcomeState outcome={trial.outcome} state={trial.state} />
+          {trial.state === "ended" && trial.kind !== "closing" && (phase === "running" || phase === "paused") && (
+            <button type="button" onClick={repeat}>
+              Run again
+            </button>
+          )}
           {trial.state !== "ended" && trial.kind !== "closing" && (
             <button type="button" class="danger" onClick={cancel}>
               Give up
@@ -123,7 +134,7 @@ function Epoch({ epoch }: { epoch: EpochDetail }) {
 }
 
 /** Where its servers landed, if the bench stage said so. */
-export function placement(epoch: EpochDetail | undefined): Record<string, string> {
+function placement(epoch: EpochDetail | undefined): Record<string, string> {
   const told = epoch?.outputs?.bench?.placement;
   if (typeof told !== "object" || told === null) return {};
   return Object.fromEntries(Object.entries(told).filter(([, host]) => typeof host === "string"));

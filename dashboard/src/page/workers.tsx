@@ -1,5 +1,5 @@
 import { at, get, post } from "../api/client";
-import type { Cluster, Worker } from "../api/types";
+import type { Cluster, DeadLetter, Worker } from "../api/types";
 import { useLive, useNow } from "../api/use";
 import { clock, count, duration } from "../model/format";
 import { ask } from "../part/ask";
@@ -12,6 +12,10 @@ async function load() {
     get<{ now: string; workers: Worker[] }>("/v1/workers"),
   ]);
   return { clusters, workers, ahead: Date.parse(now) - Date.now() };
+}
+
+async function letters() {
+  return (await get<{ letters: DeadLetter[] }>("/v1/dead-letters")).letters;
 }
 
 /** A clock that is off by more is said to be. */
@@ -32,7 +36,7 @@ export function Workers() {
             <h2>Clusters</h2>
             <Table
               label="Clusters, table"
-              head={<Heads names={["cluster", "health", "failures in a row", "reason", "act"]} numbers={["failures in a row"]} />}
+              head={<Heads names={["cluster", "health", "failures in a row", "trials that wait", "reason", "act"]} numbers={["failures in a row", "trials that wait"]} />}
             >
               {value.clusters.map((c) => (
                 <tr key={c.name}>
@@ -41,6 +45,7 @@ export function Workers() {
                     <State tone={c.health === "healthy" ? "good" : "bad"}>{c.health}</State>
                   </td>
                   <td class="n">{c.failures}</td>
+                  <td class="n">{c.waiting}</td>
                   <td class="wrap">
                     {c.reason}
                     {c.until && ` It is tried again at ${clock(c.until)}.`}
@@ -81,9 +86,50 @@ export function Workers() {
               ))}
             </Table>
           </section>
+          <DeadLetters />
         </>
       )}
     </>
+  );
+}
+
+/** Messages nobody could use, and another chance for each. */
+function DeadLetters() {
+  const { value, problem, again } = useLive(letters, "dead letters", (e) => /^(trial|message)\.(rejected|requeued)$/.test(e.kind), 1_000);
+  const requeue = async (letter: DeadLetter) => {
+    const sure = `Send this message for ${letter.routing_key} again? If its cause is not gone, it comes back here.`;
+    if (await ask(sure, "Send again", () => post(at`/v1/dead-letters/${letter.key}/requeue`))) again();
+  };
+  return (
+    <section class="card">
+      <h2>Dead letters</h2>
+      {problem && <Missing problem={problem} />}
+      <p class="summary">{value ? `${count(value.length, "message")} that nobody could use.` : "Messages that nobody could use."}</p>
+      {value && value.length > 0 && (
+        <Table label="Dead letters, table" head={<Heads names={["at", "for", "reason", "content", "act"]} />}>
+          {value.map((letter) => (
+            <tr key={letter.key}>
+              <td>{letter.at ? clock(letter.at) : "–"}</td>
+              <th scope="row">{letter.routing_key}</th>
+              <td class="wrap">{letter.reason}</td>
+              <td>
+                <details>
+                  <summary>{letter.content.slice(0, 24)}…</summary>
+                  <pre class="log" tabIndex={0}>
+                    {letter.content}
+                  </pre>
+                </details>
+              </td>
+              <td>
+                <button type="button" onClick={() => requeue(letter)}>
+                  Send again
+                </button>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </section>
   );
 }
 

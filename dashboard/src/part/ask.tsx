@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ApiError } from "../api/client";
+import { AsWhom } from "./as-whom";
 import { say } from "./notice";
 
 interface Question {
@@ -45,6 +46,7 @@ export function Ask() {
         }}
       >
         <p id="question">{now?.text}</p>
+        <AsWhom open={now !== null} />
         <div class="acts">
           <button type="button" onClick={() => now?.answer(false)}>
             Not now

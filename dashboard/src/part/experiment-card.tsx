@@ -2,6 +2,8 @@ import type { Span, Summary } from "../api/types";
 import { searched, usualEpoch } from "../model/gantt";
 import { change, count, duration, number, withUnit } from "../model/format";
 import { to } from "../route";
+import { Beside } from "../chart/beside";
+import { baselineOf, type Interval, modelGain } from "../model/standing";
 import { PhaseState } from "./state";
 
 interface Props {
@@ -32,35 +34,66 @@ export function ExperimentCard({ experiment: e, spans, chosen, choose }: Props) 
   );
 }
 
-/** The best beside the baseline. One measurement of each is called that. */
+/** The best beside the baseline: by the model, which sees through noise, once there is one. */
 export function Standing({ experiment: e }: { experiment: Summary }) {
-  const baseline = Object.values(e.baseline);
-  const mean = baseline.reduce((sum, v) => sum + v, 0) / baseline.length;
+  const base = baselineOf(e);
   const beaten = e.best && e.best.number > 0;
+  const model = e.outlook?.recommended;
+  const gain = modelGain(e);
   return (
-    <dl class="standing">
-      <div>
-        <dt>Best observed</dt>
-        <dd>
-          <strong>{e.best ? withUnit(e.best.objective, e.unit) : "–"}</strong>
-          {e.best && <small>{beaten ? `trial ${e.best.number}` : "the baseline"}</small>}
-        </dd>
-      </div>
-      <div>
-        <dt>Baseline</dt>
-        <dd>
-          <strong>{baseline.length > 0 ? withUnit(mean, e.unit) : "–"}</strong>
-          {Math.min(...baseline) < Math.max(...baseline) && <small>{number(Math.min(...baseline))} to {number(Math.max(...baseline))}</small>}
-        </dd>
-      </div>
-      <div>
-        <dt>Gain</dt>
-        <dd>
-          <strong class={e.gain && e.gain > 0 ? "gain" : ""}>{e.gain === undefined ? "–" : beaten ? change(e.gain) : "none"}</strong>
-          {beaten && <small>{e.confirmation ? e.confirmation.told : "not confirmed"}</small>}
-        </dd>
-      </div>
-    </dl>
+    <>
+      <dl class="standing">
+        {model && (
+          <div>
+            <dt>Best by model</dt>
+            <dd>
+              <strong>{withUnit(model.objective, e.unit)}</strong>
+              <small>
+                {number(model.low)} to {number(model.high)} (90 %), {model.number > 0 ? `trial ${model.number}` : "the baseline"}
+              </small>
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>Baseline</dt>
+          <dd>
+            <strong>{base ? withUnit(base.mean, e.unit) : "–"}</strong>
+            {base && <small>{base.n > 1 ? `${number(base.low)} to ${number(base.high)}, ${base.n} runs` : "measured once"}</small>}
+          </dd>
+        </div>
+        <div>
+          <dt>Gain</dt>
+          <dd>
+            <Gain experiment={e} gain={gain} beaten={beaten ?? false} />
+          </dd>
+        </div>
+        <div>
+          <dt>Best observed</dt>
+          <dd>
+            <strong class={model ? "lesser" : undefined}>{e.best ? withUnit(e.best.objective, e.unit) : "–"}</strong>
+            {e.best && <small>{beaten ? `trial ${e.best.number}` : "the baseline"}</small>}
+          </dd>
+        </div>
+      </dl>
+      <Beside experiment={e} />
+    </>
+  );
+}
+
+function Gain({ experiment: e, gain, beaten }: { experiment: Summary; gain?: Interval; beaten: boolean }) {
+  if (gain && e.outlook && e.outlook.recommended.number > 0) {
+    return (
+      <>
+        <strong class={gain.low > 0 ? "gain" : undefined}>{change(gain.middle)}</strong>
+        <small>{e.confirmation ? e.confirmation.told : `${change(gain.low)} to ${change(gain.high)} by the model, not confirmed`}</small>
+      </>
+    );
+  }
+  return (
+    <>
+      <strong class={e.gain && e.gain > 0 ? "gain" : undefined}>{e.gain === undefined ? "–" : beaten ? change(e.gain) : "none"}</strong>
+      {beaten && <small>{e.confirmation ? e.confirmation.told : "of one measurement, not confirmed"}</small>}
+    </>
   );
 }
 

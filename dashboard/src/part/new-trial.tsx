@@ -1,6 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { ApiError, at, post } from "../api/client";
 import type { Parameter, Problem, Spec, Value, Values } from "../api/types";
+import { AsWhom } from "./as-whom";
 import { say } from "./notice";
 
 interface Props {
@@ -13,6 +14,7 @@ interface Props {
 /** A trial by hand: a form from the space. */
 export function NewTrial({ experiment, spec, from }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const [open, setOpen] = useState(false);
   const [problems, setProblems] = useState<Problem[]>([]);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -32,10 +34,16 @@ export function NewTrial({ experiment, spec, from }: Props) {
   };
   return (
     <>
-      <button type="button" onClick={() => dialog.current?.showModal()}>
+      <button
+        type="button"
+        onClick={() => {
+          dialog.current?.showModal();
+          setOpen(true);
+        }}
+      >
         New trial
       </button>
-      <dialog ref={dialog} aria-labelledby="new-trial">
+      <dialog ref={dialog} aria-labelledby="new-trial" onClose={() => setOpen(false)}>
         <form onSubmit={submit}>
           <h2 id="new-trial">A trial by hand</h2>
           {spec.constraints && spec.constraints.length > 0 && <p class="summary">It has to satisfy {spec.constraints.join(" and ")}.</p>}
@@ -57,6 +65,7 @@ export function NewTrial({ experiment, spec, from }: Props) {
               <input name="note" maxLength={500} />
             </label>
           </div>
+          <AsWhom open={open} />
           {problems.length > 0 && (
             <ul class="problem" role="alert">
               {problems.map((p) => (

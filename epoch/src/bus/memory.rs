@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::pattern::matches;
 use super::topology::{DELIVERY_LIMIT, Subscription};
 use super::{Bus, BusError, Confirm, DeadLetter, Delivery, Incoming, Outgoing, Transport, Verdict};
+use crate::id::MessageId;
 use crate::time::Timestamp;
 
 /// How often the bus misbehaves; both are probabilities per message and queue.
@@ -218,6 +219,27 @@ impl Transport for MemoryBus {
         // within one process standard error is the log
         records.clear();
         Ok(())
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+        Ok(self.shared.state().dead.iter().take(limit).cloned().collect())
+    }
+
+    async fn requeue_dead_letters(&self, key: Option<MessageId>) -> Result<Vec<DeadLetter>, BusError> {
+        let mut state = self.shared.state();
+        let (again, kept) = std::mem::take(&mut state.dead)
+            .into_iter()
+            .partition::<Vec<_>, _>(|letter| key.is_none_or(|key| letter.key() == key));
+        state.dead = kept;
+        let mut sent = Vec::new();
+        for letter in again {
+            if state.route(&Arc::new(letter.again())) {
+                sent.push(letter);
+            } else {
+                state.dead.push(letter);
+            }
+        }
+        Ok(sent)
     }
 
     fn is_connected(&self) -> bool {

@@ -96,6 +96,13 @@ pub trait Transport: Send + Sync + 'static {
     /// anything else that is published.
     async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError>;
 
+    /// What nobody could use, oldest first, `limit` of it at most; it stays where it is.
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError>;
+
+    /// Publishes dead letters again with their first routing key and a new id: the one with this [`DeadLetter::key`], or all
+    /// that are there now. Returns them.
+    async fn requeue_dead_letters(&self, key: Option<MessageId>) -> Result<Vec<DeadLetter>, BusError>;
+
     /// Whether the connection is up now.
     fn is_connected(&self) -> bool;
 

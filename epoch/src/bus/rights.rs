@@ -14,9 +14,9 @@ const OWN_QUEUES: &str = r"autoopt\.own\..*";
 /// A kind of user of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Hears trials and reports; publishes everything else.
+    /// Hears trials, reports and explanations; publishes everything else, and those where it sends a dead letter again.
     Coordinator,
-    /// Hears the asks for some algorithms, answers with trials. The name tells one optimizer from others.
+    /// Hears the asks for some algorithms, answers with trials and explanations. The name tells one optimizer from others.
     Optimizer { name: Option<String>, algorithms: Vec<String> },
     /// Hears what one stage of one cluster has to do, and reports.
     Worker { stage: Stage, cluster: String },
@@ -103,12 +103,17 @@ impl Role {
         let with = |names: &[&String]| one_of(names.iter().copied().chain(&queues));
         let (topic_write, topic_read) = match self {
             Self::Coordinator => (
-                r"((epoch|cancel|ask|event)\..*|log\.coordinator\..*)".to_owned(),
-                format!(r"({TRIAL_KEY}|report\..*)"),
+                format!(
+                    r"({TRIAL_KEY}|(epoch|cancel|report|ask|event|explanation)\..*|log\.coordinator\..*)"
+                ),
+                format!(r"({TRIAL_KEY}|(report|explanation)\..*)"),
             ),
             Self::Optimizer { algorithms, .. } => {
                 let algorithms: Vec<String> = algorithms.iter().map(|name| regex::escape(name)).collect();
-                (format!(r"({TRIAL_KEY}|log\.optimizer\..*)"), format!(r"ask\.({})", algorithms.join("|")))
+                (
+                    format!(r"({TRIAL_KEY}|explanation\..*|log\.optimizer\..*)"),
+                    format!(r"ask\.({})", algorithms.join("|")),
+                )
             }
             Self::Worker { stage, cluster } => {
                 let own = regex::escape(&format!("{cluster}.{stage}"));
@@ -123,10 +128,10 @@ impl Role {
             configure: one_of(&queues),
             // a service sets aside what it cannot use; a person has nothing to set aside
             write: if matches!(self, Self::Person) { with(&[&exchange]) } else { with(&[&exchange, &dead]) },
-            read: if matches!(self, Self::Operator) {
-                with(&[&exchange, &dead, &log])
-            } else {
-                with(&[&exchange])
+            read: match self {
+                Self::Operator => with(&[&exchange, &dead, &log]),
+                Self::Coordinator => with(&[&exchange, &dead]),
+                _ => with(&[&exchange]),
             },
             topic_write: whole(&topic_write),
             topic_read: whole(&topic_read),
@@ -144,11 +149,13 @@ impl Role {
                     "ask.any".into(),
                     event_key(None, EventKind::TrialRejected),
                     log_key("coordinator", Some("any")),
+                    TRIAL_KEY.into(),
+                    report("any", Stage::Apply),
                 ],
-                vec![TRIAL_KEY.into(), report("any", Stage::Apply), log_key("optimizer", None)],
+                vec![log_key("optimizer", None), log_key("worker-apply", Some("any"))],
             ),
             Self::Optimizer { .. } => (
-                vec![TRIAL_KEY.into(), log_key("optimizer", None)],
+                vec![TRIAL_KEY.into(), "explanation.any".into(), log_key("optimizer", None)],
                 vec![
                     epoch_key("any", Stage::Apply),
                     report("any", Stage::Apply),

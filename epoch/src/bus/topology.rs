@@ -1,6 +1,7 @@
 //! Names of exchanges, queues and routing keys, and the arguments of queues: in one place, because a queue that is
 //! declared twice with different arguments is an error.
 
+use crate::id::ExperimentId;
 use crate::message::{EventKind, Stage};
 
 /// The topic exchange everything is published to.
@@ -46,6 +47,14 @@ pub fn ask_key(algorithm: &str) -> String {
     format!("ask.{algorithm}")
 }
 
+/// The name that asks for an explanation have in the place of an algorithm's.
+pub const EXPLAIN: &str = "explain";
+
+/// `explanation.<experiment>`
+pub fn explanation_key(experiment: ExperimentId) -> String {
+    format!("explanation.{experiment}")
+}
+
 /// `event.<experiment>.<kind>`
 pub fn event_key(experiment: Option<&str>, kind: EventKind) -> String {
     format!("event.{}.{kind}", experiment.unwrap_or("-"))
@@ -70,11 +79,11 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The coordinator's: trials and reports.
+    /// The coordinator's: trials, reports and explanations.
     pub fn coordinator(prefetch: u16) -> Self {
         Self {
             queue: Some(COORDINATOR_QUEUE.into()),
-            bindings: vec![TRIAL_KEY.into(), "report.*.*".into()],
+            bindings: vec![TRIAL_KEY.into(), "report.*.*".into(), "explanation.*".into()],
             prefetch,
         }
     }

@@ -31,11 +31,29 @@ pub struct Event {
     pub stage: Option<Stage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
+    /// Whose wish it followed from at once, where somebody's name was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
     /// What happened, in words.
     pub message: String,
     /// The same for programs.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub detail: serde_json::Value,
+}
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct By {
+    pub name: String,
+    /// Whether a token of their own says so; otherwise it is what they called themselves.
+    pub proven: bool,
+}
+
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let doubt = if self.proven { "" } else { " (as they say)" };
+        write!(f, "{}{doubt}", self.name)
+    }
 }
 
 impl Event {
@@ -58,6 +76,7 @@ impl Event {
             cluster: None,
             stage: None,
             attempt: None,
+            by: None,
             message: message.into(),
             detail,
         }
@@ -105,6 +124,8 @@ kinds! {
     ConfirmationEnded = "confirmation.ended",
     TrialAccepted = "trial.accepted",
     TrialRejected = "trial.rejected",
+    /// A person gives up one that runs; `trial.ended` follows when it is cleaned up.
+    TrialCancelled = "trial.cancelled",
     /// Exactly one for each accepted trial.
     TrialEnded = "trial.ended",
     EpochStarted = "epoch.started",
@@ -127,6 +148,8 @@ kinds! {
     OptimizerSilent = "optimizer.silent",
     /// Went to the dead-letter exchange.
     MessageRejected = "message.rejected",
+    /// A dead letter was sent again.
+    MessageRequeued = "message.requeued",
     /// No queue takes the messages with a routing key; they wait.
     QueueMissing = "queue.missing",
     /// A queue takes them again.

@@ -8,6 +8,7 @@ mod ask;
 mod decode;
 mod epoch;
 mod event;
+mod explanation;
 mod leak;
 mod outlook;
 mod report;
@@ -18,7 +19,8 @@ pub use artifact::Artifact;
 pub use ask::{Ask, Goal, Observation, Pending};
 pub use decode::{DecodeError, MAX_BODY, decode};
 pub use epoch::{Action, Cancel, Epoch, Measure, Stage};
-pub use event::{Event, EventKind};
+pub use event::{By, Event, EventKind};
+pub use explanation::{Effect, Estimate, Explanation, Interaction, Level};
 pub use leak::{Leak, LeakKind};
 pub use outlook::{Outlook, Recommended};
 pub use report::{Done, Measurement, Report, ReportState, Violation};
@@ -56,4 +58,7 @@ impl Message for Ask {
 }
 impl Message for Event {
     const TYPE: &'static str = "autoopt.event.v1";
+}
+impl Message for Explanation {
+    const TYPE: &'static str = "autoopt.explanation.v1";
 }

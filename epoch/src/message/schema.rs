@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{Ask, Cancel, Epoch, Event, Message, Report, Trial};
+use super::{Ask, Cancel, Epoch, Event, Explanation, Message, Report, Trial};
 use crate::experiment::ExperimentSpec;
 
 /// The names of all schemas: `experiment`, and the messages in the order of an epoch.
-pub const NAMES: [&str; 7] = ["experiment", "trial", "epoch", "cancel", "report", "ask", "event"];
+pub const NAMES: [&str; 8] =
+    ["experiment", "trial", "epoch", "cancel", "report", "ask", "event", "explanation"];
 
 /// The schema of one of [`NAMES`].
 pub fn schema(name: &str) -> Option<Value> {
@@ -20,6 +21,7 @@ pub fn schema(name: &str) -> Option<Value> {
         "report" => message::<Report>(),
         "ask" => message::<Ask>(),
         "event" => message::<Event>(),
+        "explanation" => message::<Explanation>(),
         _ => return None,
     })
 }

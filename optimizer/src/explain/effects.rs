@@ -1,11 +1,9 @@
 //! Main effects, importance and interactions: an analysis of variance of functions drawn from the posterior.
 
-use autoopt_epoch::message::Ask;
-use autoopt_epoch::space::Value;
+use autoopt_epoch::message::{Ask, Effect, Estimate, Interaction, Level};
 use faer::Mat;
-use serde::Serialize;
 
-use super::{Estimate, value_at};
+use super::value_at;
 use crate::design;
 use crate::space::{Codec, Point};
 
@@ -18,34 +16,6 @@ const PAIR_BASE: usize = 32;
 const PAIR_LEVELS: usize = 8;
 /// Parameters, those with the most interaction, of which all pairs are looked at.
 const PAIRED: usize = 3;
-
-/// What one parameter does, averaged over all others, each uniform over its range (the logarithm of a log parameter, the
-/// values of a categorical).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Effect {
-    pub parameter: String,
-    /// First-order Sobol index: the share of the objective's variance over the space that this parameter explains by
-    /// itself (Sobol 1993).
-    pub first_order: Estimate,
-    /// Total Sobol index: the same with all interactions it takes part in (Homma, Saltelli 1996).
-    pub total: Estimate,
-    pub levels: Vec<Level>,
-}
-
-/// The mean objective where a parameter has one value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Level {
-    pub value: Value,
-    pub objective: Estimate,
-}
-
-/// What two parameters do together beyond what each does by itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Interaction {
-    pub parameters: [String; 2],
-    /// Second-order Sobol index: its share of the variance.
-    pub share: Estimate,
-}
 
 /// One parameter that can vary: the columns' contents at each of its levels.
 struct Factor<'a> {

@@ -18,32 +18,14 @@ use crate::propose::propose;
 use crate::space::{Codec, Point};
 use crate::suggest::{SuggestError, codec};
 
+pub use autoopt_epoch::message::{Effect, Estimate, Interaction, Level};
 pub use calibration::Calibration;
-pub use effects::{Effect, Interaction, Level};
 pub use robustness::{Robustness, Room};
 
 /// Functions drawn from the models for effects.
 const DRAWS: usize = 40;
 /// Candidates among which points are sought that may be better than the recommendation.
 const CANDIDATES: usize = 1000;
-
-/// A number and where it is with a probability of 90 %.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
-    pub mean: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Estimate {
-    /// Of draws from the posterior: their mean, and their quantiles at 5 % and 95 %.
-    fn of(mut draws: Vec<f64>) -> Self {
-        draws.sort_by(f64::total_cmp);
-        let n = draws.len().max(1);
-        let at = |p: f64| draws.get((p * (n - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
-        Self { mean: draws.iter().sum::<f64>() / n as f64, low: at(0.05), high: at(0.95) }
-    }
-}
 
 /// Everything that is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -8,7 +8,6 @@ use autoopt_epoch::bus::amqp::probe::Probe;
 use autoopt_epoch::bus::rights::Role;
 use autoopt_epoch::bus::topology::LOG_STREAM;
 use autoopt_epoch::service::config::secret;
-use autoopt_optimizer::settings::Method;
 use serde::Serialize;
 
 use super::SUFFIX;
@@ -106,7 +105,7 @@ fn users(folder: &Path) -> Result<Vec<(String, PathBuf)>, Fault> {
 
 /// What is wrong with this user.
 async fn look(user: &str, file: &Path) -> Vec<String> {
-    let own: Vec<String> = Method::ALL.iter().map(|method| method.as_str().to_owned()).collect();
+    let own = autoopt_optimizer::service::names();
     let Some(role) = Role::of_user(user, &own) else {
         return vec![format!(
             "`{user}` is the name of no service; `autoopt deploy definitions` gives the names"

@@ -11,7 +11,6 @@ use autoopt_epoch::bus::topology::{
     Subscription,
 };
 use autoopt_epoch::message::Stage;
-use autoopt_optimizer::settings::Method;
 use serde_json::{Value, json};
 
 use super::{SUFFIX, password};
@@ -109,7 +108,7 @@ impl Definitions {
     }
 
     fn roles(&self) -> Vec<Role> {
-        let own = Method::ALL.iter().map(|method| method.as_str().to_owned()).collect();
+        let own = autoopt_optimizer::service::names();
         let mut roles = vec![Role::Coordinator, Role::Optimizer { name: None, algorithms: own }];
         roles.extend(self.optimizer.iter().map(|algorithm| Role::Optimizer {
             name: Some(algorithm.clone()),

@@ -23,6 +23,7 @@ pub(super) struct Settings {
 pub(super) struct Api {
     pub(super) listen: Option<String>,
     pub(super) token_file: Option<PathBuf>,
+    pub(super) people_file: Option<PathBuf>,
 }
 
 /// The section `[worker]`.
@@ -40,7 +41,7 @@ impl Settings {
 
     /// The files that nobody else may read.
     pub(super) fn secrets(&self) -> Vec<&Path> {
-        let files = [&self.bus.url_file, &self.store.url_file, &self.api.token_file];
+        let files = [&self.bus.url_file, &self.store.url_file, &self.api.token_file, &self.api.people_file];
         files.into_iter().filter_map(|file| file.as_deref()).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Action, Stage, TrialKind};
+use autoopt_epoch::message::{Action, Explanation, Stage, TrialKind};
 use autoopt_epoch::space::Value;
 use autoopt_epoch::time::Timestamp;
 use schemars::JsonSchema;
@@ -133,4 +133,52 @@ pub struct WorkerView {
     pub note: Option<String>,
     /// Steps that it ended, since this coordinator began to lead.
     pub ended_steps: u64,
+}
+
+/// `GET /v1/experiments/X/placements`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Placements {
+    pub servers: Vec<String>,
+    /// The baseline on each cluster, then the newest epochs, the newest first.
+    pub rows: Vec<PlacementRow>,
+}
+
+/// Where one epoch's servers landed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacementRow {
+    pub trial: TrialId,
+    pub epoch: EpochId,
+    /// The trial's number.
+    pub number: u32,
+    pub kind: TrialKind,
+    pub cluster: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<f64>,
+    /// In the order of `servers`; absent for one that was not there.
+    pub hosts: Vec<Option<String>>,
+}
+
+/// `GET /v1/experiments/X/effects`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Effects {
+    pub state: EffectsState,
+    /// Results that are known now.
+    pub results: u32,
+    /// Why the optimizer could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The latest answer, which may be of fewer results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+/// Whether an explanation is up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectsState {
+    Current,
+    /// The optimizer was asked, and has not answered yet.
+    Computing,
+    /// It could not be asked.
+    Failed,
 }

@@ -1,14 +1,15 @@
-//! Looking at dead letters, and giving them another chance: for the command line.
+//! Looking at dead letters, and giving them another chance.
 
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, Connection};
 
 use super::address::Address;
+use super::publisher::Publisher;
 use super::{AmqpSettings, connect, declare, open, properties, setup};
-use crate::bus::topology::{DEAD_LETTERS, ORIGINAL_KEY_HEADER, REASON_HEADER};
-use crate::bus::{BusError, DeadLetter, Outgoing};
+use crate::bus::topology::{DEAD_LETTERS, EXCHANGE, ORIGINAL_KEY_HEADER, REASON_HEADER};
+use crate::bus::{BusError, DeadLetter};
 use crate::id::MessageId;
 use crate::time::Timestamp;
 
@@ -17,7 +18,24 @@ const NAME: &str = "autoopt dead-letters";
 /// The dead letters, oldest first, `limit` of them at most; they stay where they are.
 pub async fn list(url: &str, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
     let connection = open(Address::of(url)?, NAME).await?;
-    let channel = channel(&connection).await?;
+    let letters = look(&connection, limit).await;
+    let _ = connection.close(200, "done".into()).await;
+    letters
+}
+
+/// Publishes dead letters again with their first routing key: the one with this [`DeadLetter::key`], or all that are there
+/// now. Returns how many. Each gets a new message id, derived from the old one and the time of its failure; under the old
+/// id its receiver would take it for a duplicate.
+pub async fn requeue(url: &str, key: Option<MessageId>) -> Result<usize, BusError> {
+    let bus = connect(AmqpSettings::new(url, NAME)).await?;
+    let sent = bus.requeue_dead_letters(key).await;
+    bus.close().await;
+    sent.map(|letters| letters.len())
+}
+
+/// The same over a connection that is there.
+pub(super) async fn look(connection: &Connection, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+    let channel = channel(connection).await?;
     let mut letters = Vec::new();
     let mut last = None;
     while letters.len() < limit {
@@ -26,18 +44,18 @@ pub async fn list(url: &str, limit: usize) -> Result<Vec<DeadLetter>, BusError> 
         last = Some(delivery);
     }
     give_back(last).await;
-    let _ = connection.close(200, "done".into()).await;
+    let _ = channel.close(200, "done".into()).await;
     Ok(letters)
 }
 
-/// Publishes dead letters again with their first routing key: the one with `id`, or all that are there now. Returns
-/// how many. Each gets a new message id, derived from the old one and the time of its failure; under the old id
-/// its receiver would take it for a duplicate.
-pub async fn requeue(url: &str, id: Option<MessageId>) -> Result<usize, BusError> {
-    let bus = connect(AmqpSettings::new(url, NAME)).await?;
-    let connection = open(Address::of(url)?, NAME).await?;
-    let channel = channel(&connection).await?;
-    let mut count = 0;
+/// The same over a connection and a publisher that are there.
+pub(super) async fn send_again(
+    connection: &Connection,
+    publisher: &Publisher,
+    key: Option<MessageId>,
+) -> Result<Vec<DeadLetter>, BusError> {
+    let channel = channel(connection).await?;
+    let mut sent = Vec::new();
     let mut kept = None;
     let mut result = Ok(());
     // what arrives from now on (a letter given back that fails again) is not looked at a second time
@@ -46,11 +64,11 @@ pub async fn requeue(url: &str, id: Option<MessageId>) -> Result<usize, BusError
         left -= 1;
         let Some(delivery) = get(&channel).await? else { break };
         let letter = letter(&delivery);
-        if id.is_some() && letter.id != id {
+        if key.is_some_and(|key| letter.key() != key) {
             kept = Some(delivery);
             continue;
         }
-        let published = match bus.publish(again(letter)).await {
+        let published = match publisher.publish(EXCHANGE, letter.again()).await {
             Ok(confirm) => confirm.await,
             Err(error) => Err(error),
         };
@@ -60,18 +78,17 @@ pub async fn requeue(url: &str, id: Option<MessageId>) -> Result<usize, BusError
             break;
         }
         let _ = delivery.acker.ack(BasicAckOptions::default()).await;
-        count += 1;
-        if id.is_some() {
+        sent.push(letter);
+        if key.is_some() {
             break;
         }
     }
     give_back(kept).await;
-    bus.close().await;
-    let _ = connection.close(200, "done".into()).await;
-    result.map(|()| count)
+    let _ = channel.close(200, "done".into()).await;
+    result.map(|()| sent)
 }
 
-async fn channel(connection: &lapin::Connection) -> Result<Channel, BusError> {
+async fn channel(connection: &Connection) -> Result<Channel, BusError> {
     declare::common(connection).await?;
     connection.create_channel().await.map_err(|error| setup("opening a channel", &error))
 }
@@ -95,22 +112,6 @@ async fn give_back(last: Option<Delivery>) {
     if let Some(last) = last {
         // closing the connection has the same effect, should this fail
         let _ = last.acker.nack(BasicNackOptions { multiple: true, requeue: true }).await;
-    }
-}
-
-fn again(letter: DeadLetter) -> Outgoing {
-    let nil = uuid::Uuid::nil();
-    let id = letter.id.map_or(MessageId(nil), |id| {
-        let at = letter.at.map_or_else(String::new, |at| at.to_string());
-        MessageId::derived(id.0, &format!("requeued {at}"))
-    });
-    Outgoing {
-        routing_key: letter.routing_key,
-        id,
-        kind: letter.kind.unwrap_or_default(),
-        body: letter.body,
-        mandatory: true,
-        headers: Default::default(),
     }
 }
 

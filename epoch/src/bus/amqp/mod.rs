@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::topology::Subscription;
-use super::{Bus, BusError, Confirm, Incoming, Outgoing, Transport};
+use super::{Bus, BusError, Confirm, DeadLetter, Incoming, Outgoing, Transport};
+use crate::id::MessageId;
 use address::Address;
 use log::Log;
 use publisher::Publisher;
@@ -187,6 +188,14 @@ impl Transport for AmqpBus {
 
     async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError> {
         self.log.append(records).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+        dead_letters::look(&self.link.connection, limit).await
+    }
+
+    async fn requeue_dead_letters(&self, key: Option<MessageId>) -> Result<Vec<DeadLetter>, BusError> {
+        dead_letters::send_again(&self.link.connection, &self.publisher, key).await
     }
 
     fn is_connected(&self) -> bool {
