@@ -7,6 +7,7 @@ mod fault;
 mod report;
 mod show;
 mod standing;
+mod top;
 
 use clap::Parser;
 

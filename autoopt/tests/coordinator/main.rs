@@ -3,6 +3,7 @@
 mod messages;
 mod notebook;
 mod support;
+mod top;
 
 use std::time::Duration;
 
