@@ -4,6 +4,7 @@ mod board;
 mod client;
 mod command;
 mod fault;
+mod model;
 mod report;
 mod show;
 mod standing;

@@ -38,6 +38,8 @@ use crate::client::{Client, Server};
 use crate::fault::Fault;
 use crate::show::say;
 
+pub(crate) use warm_start::observation;
+
 /// Finds better values for a system's parameters by measuring it.
 #[derive(Debug, Parser)]
 #[command(

@@ -7,7 +7,7 @@ pub(crate) mod tests;
 use autoopt_coordinator::api::view::HealthStatus;
 use autoopt_epoch::id::ExperimentId;
 use autoopt_epoch::time::Timestamp;
-use console::{Alignment, pad_str, strip_ansi_codes};
+use console::{Alignment, measure_text_width, pad_str, strip_ansi_codes};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -178,12 +178,29 @@ fn one(picture: &Picture, now: Timestamp, page: Page) -> Vec<Line<'static>> {
     };
     let told = status::describe(detail, picture.there(now));
     let mut lines = vec![Line::default()];
-    lines.extend(strip_ansi_codes(&told).lines().map(|line| {
-        let line = line.replace('\t', "    ");
-        page.line(&[(line, page.width, Tone::Usual)])
-    }));
+    for line in strip_ansi_codes(&told).lines() {
+        let parts = wrapped(line, page.width.saturating_sub(1));
+        lines.extend(parts.into_iter().map(|part| page.line(&[(part, page.width, Tone::Usual)])));
+    }
     lines.push(Line::default());
     let id = detail.summary.id;
     lines.extend(log(picture, page, usize::MAX, |of| of == Some(id)));
     lines
+}
+
+/// A line of `autoopt status` in pieces of a width; what follows the first is indented as its values are.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    const INDENT: &str = "             ";
+    let mut pieces = Vec::new();
+    let mut rest = line.replace('\t', "    ");
+    while measure_text_width(&rest) > width && width > 2 * INDENT.len() {
+        let fits = rest.char_indices().take_while(|(at, _)| measure_text_width(&rest[..*at]) < width);
+        let end = fits.last().map_or(rest.len(), |(at, _)| at);
+        // a word that is longer than a line is cut
+        let cut = rest[..end].rfind(' ').filter(|at| *at > INDENT.len()).unwrap_or(end);
+        let tail = rest.split_off(cut);
+        pieces.push(std::mem::replace(&mut rest, format!("{INDENT}{}", tail.trim_start())));
+    }
+    pieces.push(rest);
+    pieces
 }

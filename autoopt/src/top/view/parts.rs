@@ -76,7 +76,7 @@ pub(super) fn clusters(picture: &Picture, there: Timestamp, page: Page) -> Block
     let names: HashMap<_, &str> = picture.seen.experiments.iter().map(|e| (e.id, e.name.as_str())).collect();
     let mut sorted: Vec<&ClusterView> = picture.seen.clusters.iter().collect();
     sorted.sort_by_key(|c| (!troubled(c), !open.contains_key(c.name.as_str()), &c.name));
-    let fixed = [16, 11, 18, 16];
+    let fixed = [14, 11, 14, 16];
     let wide = page.width.saturating_sub(fixed.iter().sum());
     let row = |cluster: &&ClusterView| {
         let span = open.get(cluster.name.as_str()).copied();
@@ -138,8 +138,8 @@ fn work(span: &SpanView) -> (String, Tone) {
         text.push_str(&format!(", attempt {}", span.attempt));
     }
     match span.state {
-        SpanState::Handed => (format!("{text}, no worker yet"), Tone::Usual),
-        SpanState::Waiting => (format!("{text}, failed; again soon"), Tone::Bad),
+        SpanState::Handed => (format!("{text} (queued)"), Tone::Usual),
+        SpanState::Waiting => (format!("{text} (to be retried)"), Tone::Bad),
         _ => (text, Tone::Busy),
     }
 }
