@@ -6,6 +6,7 @@ mod health;
 mod log;
 mod relay;
 mod roster;
+mod spans;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::store::{Committed, Store, StoreError};
 use batch::{Prepared, Work};
 use relay::Told;
+use spans::Spans;
 
 pub use health::{Failing, Health};
 pub use roster::Heard;
@@ -121,6 +123,7 @@ pub struct Engine {
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
+    spans: Spans,
 }
 
 impl Engine {
@@ -154,6 +157,7 @@ impl Engine {
             roster,
             sent: Vec::new(),
             metrics,
+            spans: Spans::default(),
         };
         Ok((engine, handle))
     }
@@ -254,6 +258,7 @@ impl Engine {
         self.sent.clear();
         self.metrics.count(&prepared.batch);
         self.metrics.look(&self.world, prepared.batch.at);
+        self.spans.note(&prepared.batch);
         self.relay.publish(committed.outbox_seqs.into_iter().zip(prepared.batch.outbox));
         for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {
             let event = Event { seq, ..event };
