@@ -50,7 +50,7 @@ fn searched(t: &TrialView) -> bool {
 pub(crate) fn placements(before: &[TrialDetail], after: Option<&TrialDetail>) -> Vec<Placement> {
     let cluster = after.and_then(measured).map(|epoch| &epoch.epoch.cluster);
     let there = before.iter().find(|t| measured(t).map(|epoch| &epoch.epoch.cluster) == cluster);
-    let (before, after) = (hosts(there.or(before.first())), hosts(after));
+    let (before, after) = (hosts(there.or_else(|| before.first())), hosts(after));
     let mut servers: Vec<&String> = before.keys().chain(after.keys()).collect();
     servers.sort();
     servers.dedup();
