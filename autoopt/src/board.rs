@@ -73,7 +73,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// How an event that people want to read is coloured.
-fn tone(event: &Event) -> Option<Tone> {
+pub(crate) fn tone(event: &Event) -> Option<Tone> {
     match event.kind {
         EventKind::TrialEnded => match event.detail.get("outcome").and_then(|o| o.as_str()) {
             Some("measured") if event.detail["best"] == true => Some(Tone::Good),

@@ -4,9 +4,11 @@ mod board;
 mod client;
 mod command;
 mod fault;
+mod model;
 mod report;
 mod show;
 mod standing;
+mod top;
 
 use clap::Parser;
 

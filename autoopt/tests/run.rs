@@ -35,6 +35,8 @@ fn an_experiment_with_commands_ends_with_a_gain() {
     assert!(text.contains(" % interval, 3 pairs: shown"), "{text}");
     let report = std::fs::read_to_string(state.path().join("report.html")).expect("a report");
     assert!(report.contains("shown to be better") && !report.contains("<script"), "{report}");
+    // each of the three parameters has a chart of what it does
+    assert_eq!(report.matches("aria-label=\"Mean objective by ").count(), 3, "{report}");
 }
 
 /// The weights, the gain and where each server landed: all that is said at the end but the time it took.

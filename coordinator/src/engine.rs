@@ -7,6 +7,7 @@ mod health;
 mod log;
 mod relay;
 mod roster;
+mod spans;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::store::{Committed, Store, StoreError};
 use batch::{Prepared, Work};
 use relay::Told;
+use spans::Spans;
 
 pub use explanations::{Explained, Explanations};
 pub use health::{Failing, Health};
@@ -153,6 +155,7 @@ pub struct Engine {
     /// Outbox rows whose message is safe, not yet deleted.
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
+    spans: Spans,
 }
 
 impl Engine {
@@ -189,6 +192,7 @@ impl Engine {
             explanations,
             sent: Vec::new(),
             metrics,
+            spans: Spans::default(),
         };
         Ok((engine, handle))
     }
@@ -289,6 +293,7 @@ impl Engine {
         self.sent.clear();
         self.metrics.count(&prepared.batch);
         self.metrics.look(&self.world, prepared.batch.at);
+        self.spans.note(&prepared.batch);
         self.relay.publish(committed.outbox_seqs.into_iter().zip(prepared.batch.outbox));
         for (seq, event) in committed.event_seqs.into_iter().zip(prepared.batch.events) {
             let event = Event { seq, ..event };

@@ -6,7 +6,8 @@
 //!
 //! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
 //! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), [`service`]
-//! (configuration, logging, signals, systemd), and [`log`] (what all services log, in one place).
+//! (configuration, logging, signals, systemd), [`log`] (what all services log, in one place), and [`trace`] (what a trial went
+//! through, across all services).
 
 pub mod bus;
 pub mod command;
@@ -22,4 +23,5 @@ pub mod service;
 pub mod space;
 pub mod statistics;
 pub mod time;
+pub mod trace;
 pub mod worker;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use anyhow::Context;
 use autoopt_epoch::bus::topology::{EXPLAIN, Subscription, TRIAL_KEY, ask_key, explanation_key};
 use autoopt_epoch::bus::{Bus, Delivery, Outgoing};
-use autoopt_epoch::id::{MessageId, TrialId};
+use autoopt_epoch::id::MessageId;
 use autoopt_epoch::message::{Ask, Explanation, Trial, decode};
+use autoopt_epoch::time::Timestamp;
+use autoopt_epoch::trace::{self, Context as Place, Role, Span, trace_id};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +65,7 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         return tell(bus, &delivery, ask).await;
     }
     let (id, name, experiment, number) = (ask.ask, ask.experiment.clone(), ask.experiment_id, ask.number);
+    let (algorithm, began) = (ask.algorithm.name.clone(), Timestamp::now());
     let computed = tokio::task::spawn_blocking(move || suggest(&ask)).await;
     let suggestion = match computed {
         Ok(Ok(suggestion)) => suggestion,
@@ -71,17 +74,29 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         }
         Err(error) => return reject(&delivery, &format!("a defect of the optimizer: {error}")).await,
     };
-    tracing::info!(experiment = name, experiment.id = %experiment, trial.number = number, "{}", suggestion.note);
-    let trial = Trial {
+    let trial = trace::answer(id);
+    tracing::info!(experiment = name, experiment.id = %experiment, trial.number = number, trace_id = trace_id(trial), "{}", suggestion.note);
+    let place = Place::suggestion(id);
+    trace::record(Span {
+        context: place,
+        parent: Some(Place::from_headers(&delivery.headers).unwrap_or_else(|| Place::ask(id))),
+        name: format!("suggest by {algorithm}"),
+        role: Role::Consumer,
+        began,
+        ended: Timestamp::now(),
+        error: None,
+        attributes: vec![("autoopt.experiment", name), ("autoopt.trial", trial.to_string())],
+    });
+    let message = Trial {
         experiment: experiment.to_string(),
         parameters: suggestion.parameters,
-        trial: Some(TrialId::derived(id.0, "trial")),
+        trial: Some(trial),
         ask: Some(id),
         cluster: None,
         note: Some(suggestion.note),
         outlook: suggestion.outlook,
     };
-    let message = Outgoing::new(TRIAL_KEY, MessageId::derived(id.0, "answer"), &trial);
+    let message = Outgoing::new(TRIAL_KEY, MessageId::derived(id.0, "answer"), &message).traced(place);
     let published = match bus.publish(message).await {
         Ok(confirm) => confirm.await,
         Err(error) => Err(error),

@@ -30,6 +30,11 @@ pub(crate) const TASKS: &[Task] = &[
     Task { name: "fmt", about: "the code is formatted", run: fmt },
     Task { name: "clippy", about: "no lint fires", run: clippy },
     Task { name: "test", about: "tests and the examples in the documentation pass", run: test },
+    Task {
+        name: "traces",
+        about: "with the feature `otel`, a trial is one trace through all services",
+        run: traces,
+    },
     Task { name: "doc", about: "the documentation builds without a warning", run: doc },
     Task {
         name: "deny",
@@ -75,6 +80,20 @@ fn test() -> Result<Verdict> {
     } else {
         pass(cargo().args(["test", "--workspace"]))
     }
+}
+
+/// The services are built with the optional feature for this, and without it by what comes next.
+fn traces() -> Result<Verdict> {
+    let feature = ["--features", "autoopt-epoch/otel"];
+    pass(cargo().args(["clippy", "-p", "autoopt-epoch", "-p", "autoopt-tests", "--all-targets"]).args([
+        "--features",
+        "autoopt-tests/otel",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    pass(cargo().args(["build", "--workspace", "--bins"]).args(feature))?;
+    pass(cargo().args(["test", "-p", "autoopt-tests", "--features", "otel", "--test", "services", "traces"]))
 }
 
 fn doc() -> Result<Verdict> {

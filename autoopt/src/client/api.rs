@@ -1,8 +1,10 @@
 //! One function for each thing that is asked of the coordinator.
 
+use std::time::Duration;
+
 use autoopt_coordinator::api::view::{
     ClusterList, ClusterView, EventList, EventView, ExperimentDetail, ExperimentList, Health, NewTrial,
-    TrialDetail, TrialList, TrialView,
+    Timeline, TrialDetail, TrialList, TrialView,
 };
 use autoopt_coordinator::machine::Change;
 use serde_json::Value as Json;
@@ -84,6 +86,12 @@ impl Client {
     pub(crate) async fn clusters(&self) -> Result<Vec<ClusterView>, Fault> {
         let list: ClusterList = self.get(&["v1", "clusters"], &[]).await?;
         Ok(list.clusters)
+    }
+
+    /// What ran within `back`, and what runs.
+    pub(crate) async fn timeline(&self, back: Duration) -> Result<Timeline, Fault> {
+        let seconds = back.as_secs().to_string();
+        self.get(&["v1", "timeline"], &[("seconds", &seconds)]).await
     }
 
     pub(crate) async fn resume_cluster(&self, name: &str, keep_leaks: bool) -> Result<Json, Fault> {

@@ -84,7 +84,7 @@ async fn list(client: &Client, json: bool) -> Result<(), Fault> {
 }
 
 /// Whether epochs may begin there, in words.
-pub(super) fn state(cluster: &ClusterView, now: Timestamp) -> (Tone, String) {
+pub(crate) fn state(cluster: &ClusterView, now: Timestamp) -> (Tone, String) {
     let because = cluster.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     match cluster.health {
         ClusterHealth::Healthy if cluster.failures == 0 => (Tone::Good, "healthy".into()),

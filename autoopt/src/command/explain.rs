@@ -2,15 +2,12 @@
 
 mod render;
 
-use autoopt_coordinator::api::view::{ExperimentDetail, TrialView};
-use autoopt_epoch::id::AskId;
-use autoopt_epoch::message::Ask;
-use autoopt_optimizer::explain::{ExplainError, explain};
+use autoopt_optimizer::explain::ExplainError;
 
 use super::reference;
-use super::warm_start::observation;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
+use crate::model::explained;
 use crate::show::{say, say_json};
 
 /// Say what the optimizer's model thinks of an experiment's results
@@ -34,7 +31,7 @@ impl Explain {
     pub(crate) async fn run(self, client: &Client, json: bool) -> Result<(), Fault> {
         let detail = client.experiment(&self.experiment).await?;
         let trials = client.trials(&detail.summary.id.to_string()).await?;
-        let explanation = explain(&ask(&detail, trials)).map_err(|error| match error {
+        let explanation = explained(&detail, &trials).map_err(|error| match error {
             ExplainError::TooFew { .. } => Fault::new(Kind::Failed, "too little is known").because(error),
             _ => Fault::new(Kind::Failed, "the results cannot be modelled").because(error),
         })?;
@@ -44,26 +41,5 @@ impl Explain {
             say(render::describe(&detail, &explanation));
         }
         Ok(())
-    }
-}
-
-/// The question that the optimizer would be asked now.
-fn ask(detail: &ExperimentDetail, trials: Vec<TrialView>) -> Ask {
-    let (summary, spec) = (&detail.summary, &detail.spec);
-    Ask {
-        ask: AskId::derived(summary.id.0, "explain"),
-        experiment: summary.name.clone(),
-        experiment_id: summary.id,
-        number: summary.accepted + 1,
-        algorithm: spec.algorithm.clone(),
-        seed: spec.seed,
-        goal: summary.goal,
-        parameters: spec.parameters.clone(),
-        constraints: spec.constraints.clone(),
-        scale_free: spec.scale_free.clone(),
-        budget: summary.budget.trials,
-        parallel: 1,
-        results: trials.into_iter().filter_map(observation).collect(),
-        pending: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! The commands, one file for each.
 
 mod change;
-mod clusters;
+pub(crate) mod clusters;
 mod completions;
 mod control;
 mod dead_letters;
@@ -21,8 +21,9 @@ mod run;
 mod schema;
 mod servers;
 mod simulate;
-mod status;
+pub(crate) mod status;
 mod submit;
+mod top;
 mod trial;
 mod validate;
 mod warm_start;
@@ -36,6 +37,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::{Client, Server};
 use crate::fault::Fault;
 use crate::show::say;
+
+pub(crate) use warm_start::observation;
 
 /// Finds better values for a system's parameters by measuring it.
 #[derive(Debug, Parser)]
@@ -85,6 +88,7 @@ enum Command {
     List(list::List),
     Status(status::Status),
     Watch(watch::Watch),
+    Top(top::Top),
     /// Begin no new epoch; running ones go on
     Pause(control::Wish),
     /// Go on after a pause
@@ -124,6 +128,7 @@ With the services running (autoopt-coordinator and its workers):
   autoopt doctor                      what is there, what is missing, what to do
   autoopt submit experiment.toml --watch
   autoopt status                      what is open, and what runs where
+  autoopt top                         the same, live
   autoopt export NAME -o trials.csv   every trial, for your own analysis
 
 `autoopt --help` lists all commands, `autoopt COMMAND --help` explains one with examples.";
@@ -156,6 +161,7 @@ impl Autoopt {
             Command::List(list) => list.run(&client()?, json).await,
             Command::Status(status) => status.run(&client()?, json).await,
             Command::Watch(watch) => watch.run(&client()?, json).await,
+            Command::Top(top) => top.run(&client()?, json).await,
             Command::Pause(wish) => wish.run(&client()?, "pause", json).await,
             Command::Resume(wish) => wish.run(&client()?, "resume", json).await,
             Command::Stop(wish) => wish.run(&client()?, "stop", json).await,
@@ -192,7 +198,7 @@ fn reference(text: &str) -> Result<String, String> {
 }
 
 /// A phase as people read it.
-const fn phase(phase: Phase) -> &'static str {
+pub(crate) const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Running => "running",
         Phase::Paused => "paused",

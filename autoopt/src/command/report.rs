@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use autoopt_coordinator::api::view::{TrialDetail, TrialView};
+use autoopt_coordinator::api::view::TrialView;
 use autoopt_epoch::message::TrialKind;
 use autoopt_epoch::time::Timestamp;
 
@@ -15,8 +15,8 @@ use crate::show::{put, say, say_json};
 /// Write an experiment's result as one HTML page
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The page holds the claim with its interval, the values to set as commands, the search, where servers landed, every trial, the
-environment and the experiment file. It needs no other file and no network. `autoopt run` writes one at its end. With --json the
+The page holds the claim with its interval, the values to set as commands, the search, what each parameter does by the model,
+where servers landed, every trial, the environment and the experiment file. It needs no other file and no network. `autoopt run` writes one at its end. With --json the
 same as JSON.
 
 Examples:
@@ -58,19 +58,18 @@ async fn read(client: &Client, experiment: &str) -> Result<Content, Fault> {
     let detail = client.experiment(experiment).await?;
     let trials = client.trials(&detail.summary.id.to_string()).await?;
     let number = detail.summary.recommended.as_ref().map(|r| r.number);
-    let before = show(client, first_baseline(&trials)).await?;
-    let after = show(client, trials.iter().find(|t| Some(t.number) == number)).await?;
-    Ok(Content::new(detail, trials, before.as_ref(), after.as_ref(), Timestamp::now()))
-}
-
-/// The first one that was measured.
-pub(super) fn first_baseline(trials: &[TrialView]) -> Option<&TrialView> {
-    trials.iter().find(|t| t.kind == TrialKind::Baseline && !t.again && t.objective.is_some())
-}
-
-async fn show(client: &Client, trial: Option<&TrialView>) -> Result<Option<TrialDetail>, Fault> {
-    match trial {
-        Some(trial) => client.trial(&trial.id.to_string()).await.map(Some),
-        None => Ok(None),
+    let mut before = Vec::new();
+    for baseline in first_baselines(&trials) {
+        before.push(client.trial(&baseline.id.to_string()).await?);
     }
+    let after = match trials.iter().find(|t| Some(t.number) == number) {
+        Some(trial) => Some(client.trial(&trial.id.to_string()).await?),
+        None => None,
+    };
+    Ok(Content::new(detail, trials, &before, after.as_ref(), Timestamp::now()))
+}
+
+/// Those that were measured: one for each cluster.
+pub(super) fn first_baselines(trials: &[TrialView]) -> impl Iterator<Item = &TrialView> {
+    trials.iter().filter(|t| t.kind == TrialKind::Baseline && !t.again && t.objective.is_some())
 }

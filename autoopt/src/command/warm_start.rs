@@ -44,7 +44,7 @@ fn earlier(file: &Path) -> Result<Earlier, Fault> {
 }
 
 /// What a trial teaches, if it does.
-pub(super) fn observation(trial: TrialView) -> Option<Observation> {
+pub(crate) fn observation(trial: TrialView) -> Option<Observation> {
     let outcome = trial.outcome.filter(|_| trial.kind != TrialKind::Closing)?;
     matches!(outcome, Outcome::Measured | Outcome::Infeasible | Outcome::Violated).then(|| Observation {
         trial: trial.id,

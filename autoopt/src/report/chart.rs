@@ -14,29 +14,29 @@ const BOTTOM: f64 = 34.0;
 const EDGE: f64 = 14.0;
 
 /// From values to places between two ends.
-struct Axis {
-    from: f64,
-    to: f64,
-    begin: f64,
-    end: f64,
+pub(super) struct Axis {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) begin: f64,
+    pub(super) end: f64,
 }
 
 impl Axis {
     /// Over all of `values`, with a little room.
-    fn over(values: impl Iterator<Item = f64> + Clone, begin: f64, end: f64) -> Self {
+    pub(super) fn over(values: impl Iterator<Item = f64> + Clone, begin: f64, end: f64) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
         let room = if high > low { 0.06 * (high - low) } else { 0.5 * high.abs().max(1.0) };
         Self { from: low - room, to: high + room, begin, end }
     }
 
-    fn at(&self, value: f64) -> f64 {
+    pub(super) fn at(&self, value: f64) -> f64 {
         let place = self.begin + (value - self.from) / (self.to - self.from) * (self.end - self.begin);
         (place * 10.0).round() / 10.0
     }
 
     /// Round numbers along it: 1, 2 or 5 times a power of ten apart.
-    fn marks(&self) -> Vec<f64> {
+    pub(super) fn marks(&self) -> Vec<f64> {
         let rough = (self.to - self.from) / 5.0;
         let power = 10.0_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|s| *s >= rough);
@@ -133,7 +133,7 @@ pub(super) fn intervals(claim: &Claim) -> Markup {
 }
 
 /// A name that fits beside its bar.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if name.chars().count() <= 16 {
         return name.to_owned();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autoopt_coordinator::api::view::{ExperimentDetail, TrialDetail, TrialView};
+use autoopt_coordinator::api::view::{EpochDetail, ExperimentDetail, TrialDetail, TrialView};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::{Stage, TrialKind};
 use serde::Serialize;
@@ -47,8 +47,10 @@ fn searched(t: &TrialView) -> bool {
 }
 
 /// Where the servers of the last measured epoch of each landed.
-pub(crate) fn placements(before: Option<&TrialDetail>, after: Option<&TrialDetail>) -> Vec<Placement> {
-    let (before, after) = (hosts(before), hosts(after));
+pub(crate) fn placements(before: &[TrialDetail], after: Option<&TrialDetail>) -> Vec<Placement> {
+    let cluster = after.and_then(measured).map(|epoch| &epoch.epoch.cluster);
+    let there = before.iter().find(|t| measured(t).map(|epoch| &epoch.epoch.cluster) == cluster);
+    let (before, after) = (hosts(there.or_else(|| before.first())), hosts(after));
     let mut servers: Vec<&String> = before.keys().chain(after.keys()).collect();
     servers.sort();
     servers.dedup();
@@ -61,14 +63,19 @@ pub(crate) fn placements(before: Option<&TrialDetail>, after: Option<&TrialDetai
 }
 
 fn hosts(trial: Option<&TrialDetail>) -> BTreeMap<String, String> {
-    let measured = trial.and_then(|t| t.epochs.iter().rfind(|e| e.measurement.is_some()));
-    let placement = measured.and_then(|e| e.outputs.get(&Stage::Bench)?.get("placement")?.as_object());
+    let placement =
+        trial.and_then(measured).and_then(|e| e.outputs.get(&Stage::Bench)?.get("placement")?.as_object());
     let named = |(server, host): (&String, &Json)| Some((server.clone(), host.as_str()?.to_owned()));
     placement.into_iter().flatten().filter_map(named).collect()
 }
 
-/// By stage, what it gave out when the baseline was measured.
-pub(crate) fn captured(before: Option<&TrialDetail>) -> Json {
-    let measured = before.and_then(|t| t.epochs.iter().rfind(|e| e.measurement.is_some()));
-    measured.map_or(Json::Null, |e| serde_json::json!(e.outputs))
+/// By cluster and stage, what it gave out when the baseline was measured.
+pub(crate) fn captured(before: &[TrialDetail]) -> BTreeMap<String, Json> {
+    let told = |epoch: &EpochDetail| (epoch.epoch.cluster.clone(), serde_json::json!(epoch.outputs));
+    before.iter().filter_map(measured).map(told).collect()
+}
+
+/// The last epoch that was measured.
+fn measured(trial: &TrialDetail) -> Option<&EpochDetail> {
+    trial.epochs.iter().rfind(|epoch| epoch.measurement.is_some())
 }

@@ -7,6 +7,7 @@ use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::{Claim, Scale, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::effects::effects;
 use super::{Report, chart};
 use crate::show::{change, figure, spell};
 use crate::standing::{UNCONFIRMED, title};
@@ -32,6 +33,7 @@ pub(crate) fn page(report: &Report) -> String {
                     (result(report))
                     (values(report))
                     (search(report))
+                    (effects(report))
                     @if !report.placements.is_empty() { (placements(report)) }
                     (comparison(report))
                     (trials(report))
@@ -265,7 +267,7 @@ fn trials(report: &Report) -> Markup {
 
 fn environment(report: &Report) -> Markup {
     let captured = serde_json::to_string_pretty(&report.captured).unwrap_or_default();
-    html! { @if !report.captured.as_object().is_none_or(|o| o.is_empty()) { section {
+    html! { @if !report.captured.is_empty() { section {
         h2 { "The environment" }
         details {
             summary { "What the stages told when the baseline was measured" }
@@ -345,7 +347,7 @@ mod tests {
         shown["epochs"] = json!([epoch]);
         let shown = serde_json::from_value(shown).expect("a trial with an epoch");
         let detail: ExperimentDetail = serde_json::from_value(detail).expect("an experiment");
-        page(&Report::new(detail, trials, Some(&shown), Some(&shown), Timestamp::default()))
+        page(&Report::new(detail, trials, std::slice::from_ref(&shown), Some(&shown), Timestamp::default()))
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod messages;
 mod notebook;
 mod support;
+mod top;
 
 use std::time::Duration;
 
@@ -81,6 +82,15 @@ async fn an_experiment_is_submitted_watched_and_exported() {
     assert!(note(3).starts_with("noisy expected improvement"), "no design of its own: {trials}");
     std::fs::write(&next, format!("{more}{text}").replace("ten.json", "none.json")).unwrap();
     services.run(&["submit", &next]).await.ended(65).with(&["none.json", "a `warm_start`"]);
+
+    services.run(&["explain", "ten"]).await.ended(0).with(&["Recommended: ", "Importance", "Calibration"]);
+    services.run(&["report", "ten"]).await.ended(0).with(&["What the parameters do", "To do it again", "x="]);
+    let report = services.json(&["report", "ten"]).await;
+    assert_eq!(report["explanation"]["effects"][0]["parameter"], "x", "{report}");
+    assert!(report["captured"]["here"].is_object(), "{report}");
+    let order: Vec<&str> =
+        report["trials"].as_array().unwrap().iter().filter_map(|t| t["submitted"].as_str()).collect();
+    assert!(order.is_sorted() && order.len() == 12, "{order:?}");
 
     let shown = services.run(&["trial", "show", "ten#1"]).await.ended(0);
     shown.with(&["trial 1 of ten: measured", "collect", "done"]);

@@ -9,6 +9,7 @@ use autoopt_epoch::message::{
     self, Action, Event, EventKind, Explanation, Report, ReportState, Stage, decode,
 };
 use autoopt_epoch::time::Timestamp;
+use autoopt_epoch::trace::Context;
 use uuid::Uuid;
 
 use super::{Engine, Refusal, Wanted, Wish};
@@ -130,14 +131,17 @@ impl Engine {
                     }
                     let label = format!("{}/{}", order.step, order.attempt);
                     let id = MessageId::derived(order.epoch.0, &label);
-                    batch.outbox.push(Outgoing::new(epoch_key(&order.cluster, order.stage), id, &*order));
+                    let place = Context::attempt(order.trial, order.epoch, order.step, order.attempt);
+                    let message = Outgoing::new(epoch_key(&order.cluster, order.stage), id, &*order);
+                    batch.outbox.push(message.traced(place));
                 }
                 Effect::Cancel(cancel) => {
                     let key = cancel_key(&cancel.cluster, cancel.stage);
                     batch.outbox.push(Outgoing::new(key, MessageId::fresh(), &cancel).optional());
                 }
                 Effect::Ask(ask) => {
-                    batch.outbox.push(Outgoing::new(ask_key(&ask.algorithm.name), MessageId::fresh(), &*ask));
+                    let message = Outgoing::new(ask_key(&ask.algorithm.name), MessageId::fresh(), &*ask);
+                    batch.outbox.push(message.traced(Context::ask(ask.ask)));
                 }
                 Effect::Reject(reason) => refused = Some(reason),
             }

@@ -1,6 +1,7 @@
 //! What is logged of the events, so that one log shows what was decided beside what the workers say.
 
 use autoopt_epoch::message::{Event, EventKind};
+use autoopt_epoch::trace::trace_id;
 
 /// Logs an event: what failed as a warning, what an operator waits for as information, the rest for debugging.
 pub(super) fn log(event: &Event) {
@@ -17,6 +18,7 @@ pub(super) fn log(event: &Event) {
                 stage = event.stage.map(tracing::field::display),
                 attempt = event.attempt,
                 by = event.by.as_ref().map(tracing::field::display),
+                trace_id = event.trial.map(trace_id),
                 "{}",
                 event.message
             )

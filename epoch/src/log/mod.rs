@@ -77,8 +77,8 @@ pub struct Record {
 /// Who logs.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    service: String,
-    process: String,
+    pub(crate) service: String,
+    pub(crate) process: String,
     /// The one cluster that a worker serves: what it logs about no other is about this one.
     cluster: Option<String>,
 }

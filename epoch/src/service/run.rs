@@ -12,6 +12,7 @@ use super::{signals, systemd};
 use crate::bus::Bus;
 use crate::log::Origin;
 use crate::log::ship::Records;
+use crate::trace;
 
 /// How long a service may take to finish what is under way, unless its configuration says otherwise.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -64,6 +65,12 @@ impl From<BadFilter> for Exit {
         Self::Usage(error.to_string())
     }
 }
+#[cfg(feature = "otel")]
+impl From<trace::export::BadCollector> for Exit {
+    fn from(error: trace::export::BadCollector) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
 impl From<ConnectError> for Exit {
     fn from(error: ConnectError) -> Self {
         match error {
@@ -101,12 +108,22 @@ pub fn main(body: impl Future<Output = Result<(), Exit>>) -> ExitCode {
 /// [`run`].
 pub fn start(
     name: &str,
-    version: &str,
+    version: &'static str,
     cluster: Option<&str>,
     log: &LogSettings,
 ) -> Result<Option<Records>, Exit> {
-    let records = telemetry::init(Origin::new(name, &telemetry::host(), cluster), log)?;
+    let origin = Origin::new(name, &telemetry::host(), cluster);
+    let records = telemetry::init(&origin, log)?;
     tracing::info!("{name} {version} starts");
+    if let Some(collector) = &log.traces {
+        #[cfg(feature = "otel")]
+        trace::export::start(&origin, version, collector)?;
+        #[cfg(not(feature = "otel"))]
+        tracing::warn!(
+            collector,
+            "log.traces has no effect: {name} was built without the feature `otel` (docs/monitoring.md)"
+        );
+    }
     Ok(records)
 }
 
@@ -128,6 +145,7 @@ where
         // it is over within seconds, whatever the broker does
         let _ = shared.await;
     }
+    trace::flush().await;
     bus.close().await;
     result
 }

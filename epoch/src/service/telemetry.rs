@@ -21,6 +21,8 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Whether the broker keeps what is logged as well, for `autoopt logs`.
     pub share: bool,
+    /// Where spans are sent, such as `http://127.0.0.1:4318/v1/traces` (OTLP over HTTP); needs the feature `otel`.
+    pub traces: Option<String>,
 }
 
 /// The shape of a line.
@@ -37,7 +39,7 @@ pub enum LogFormat {
 impl Default for LogSettings {
     fn default() -> Self {
         // the client library logs each failed attempt to connect as an error; the bus says it more calmly
-        Self { filter: "info,lapin=off".into(), format: LogFormat::Text, share: true }
+        Self { filter: "info,lapin=off".into(), format: LogFormat::Text, share: true, traces: None }
     }
 }
 
@@ -52,7 +54,7 @@ pub struct BadFilter {
 }
 
 /// Starts logging; a second call has no effect. Returns what is to be shared.
-pub(crate) fn init(origin: Origin, settings: &LogSettings) -> Result<Option<Records>, BadFilter> {
+pub(crate) fn init(origin: &Origin, settings: &LogSettings) -> Result<Option<Records>, BadFilter> {
     let filter = std::env::var("RUST_LOG")
         .ok()
         .filter(|text| !text.is_empty())
@@ -66,7 +68,7 @@ pub(crate) fn init(origin: Origin, settings: &LogSettings) -> Result<Option<Reco
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let (shared, records) = settings.share.then(|| collect(origin)).unzip();
+    let (shared, records) = settings.share.then(|| collect(origin.clone())).unzip();
     let shared = shared.map(|layer| layer.with_filter(filter_fn(wanted)));
     // an error means that logging is set up already, as in tests
     let _ = tracing_subscriber::registry().with(parsed).with(lines).with(shared).try_init();

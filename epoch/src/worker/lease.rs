@@ -16,6 +16,7 @@ use crate::command::OnStart;
 use crate::failure::{Failure, FailureKind};
 use crate::message::{Done, Epoch, MAX_BODY, Message, Report, ReportState};
 use crate::time::Timestamp;
+use crate::trace::{self, Context as Place, Role, Span};
 
 /// What ends within this time is reported in one message.
 const BLINK: Duration = Duration::from_millis(200);
@@ -60,10 +61,12 @@ impl Running {
     }
 }
 
-/// Does what `order` says and reports it. `earlier` is what it has to wait for: the attempt that it supersedes.
+/// Does what `order` says and reports it. `given` is the context that came with it, and `earlier` what it has to wait for: the
+/// attempt that it supersedes.
 pub(super) async fn hold(
     worker: Arc<Worker>,
     order: Arc<Epoch>,
+    given: Option<Place>,
     verdict: Box<dyn Verdict>,
     running: Running,
     earlier: Option<Running>,
@@ -72,6 +75,7 @@ pub(super) async fn hold(
     let started = Timestamp::now();
     let work = work(worker.clone(), order.clone(), running.clone(), earlier, note);
     let mut work = tokio::spawn(work.in_current_span());
+    let place = Place::work(order.trial, order.epoch, order.step, order.attempt);
     let mut acknowledged = false;
     let result = match tokio::time::timeout(BLINK, &mut work).await {
         Ok(result) => result,
@@ -80,7 +84,7 @@ pub(super) async fn hold(
             let accepted = worker.report(&order, ReportState::Accepted);
             let early = tokio::select! {
                 result = &mut work => Some(result),
-                sent = worker.send(&accepted) => { acknowledged = sent; None }
+                sent = worker.send(&accepted, Some(place)) => { acknowledged = sent; None }
             };
             match early {
                 Some(result) => result,
@@ -89,18 +93,19 @@ pub(super) async fn hold(
                         verdict.ack().await;
                         running.spoken.cancel();
                     }
-                    beat(&worker, &order, &notes, &mut work).await
+                    beat(&worker, &order, place, &notes, &mut work).await
                 }
             }
         }
     };
     let report = conclude(&worker, &order, &running, started, result);
     tell(&report, started);
+    record(&order, &report, place, given, started);
     if let Err(error) = worker.journal.finished(&report) {
         tracing::error!(%error, "the report could not be written down");
     }
     running.ended.cancel();
-    if worker.deliver(&report).await {
+    if worker.deliver(&report, Some(place)).await {
         running.spoken.cancel();
         if !acknowledged {
             verdict.ack().await;
@@ -122,10 +127,42 @@ fn tell(report: &Report, started: Timestamp) {
     }
 }
 
+/// The attempt as a span.
+fn record(order: &Epoch, report: &Report, place: Place, given: Option<Place>, began: Timestamp) {
+    if !trace::wanted() {
+        return;
+    }
+    let parent = given.unwrap_or_else(|| Place::attempt(order.trial, order.epoch, order.step, order.attempt));
+    let error = match &report.state {
+        ReportState::Failed(failure) => Some(format!("{}: {}", failure.kind, failure.reason)),
+        _ => None,
+    };
+    trace::record(Span {
+        // whoever wrote the order may have a trace of their own
+        context: Place { trace: parent.trace, ..place },
+        parent: Some(parent),
+        name: format!("{} {}", order.stage, order.action.as_str()),
+        role: Role::Consumer,
+        began,
+        ended: report.at,
+        error,
+        attributes: vec![
+            ("autoopt.experiment", order.experiment.clone()),
+            ("autoopt.trial", order.trial.to_string()),
+            ("autoopt.epoch", order.epoch.to_string()),
+            ("autoopt.cluster", order.cluster.clone()),
+            ("autoopt.stage", order.stage.to_string()),
+            ("autoopt.attempt", order.attempt.to_string()),
+            ("autoopt.worker", report.worker.clone()),
+        ],
+    });
+}
+
 /// Sends heartbeats until the work ends.
 async fn beat(
     worker: &Worker,
     order: &Epoch,
+    place: Place,
     notes: &watch::Receiver<String>,
     work: &mut JoinHandle<Result<Done, Failure>>,
 ) -> Result<Result<Done, Failure>, JoinError> {
@@ -136,7 +173,7 @@ async fn beat(
             let note = Some(notes.borrow().clone()).filter(|note| !note.is_empty());
             let report = worker.report(order, ReportState::Heartbeat { note });
             // one that is late is worth less than the next one
-            match tokio::time::timeout(pause, worker.send_once(&report)).await {
+            match tokio::time::timeout(pause, worker.send_once(&report, Some(place))).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "a heartbeat was not sent"),
                 Err(_) => tracing::warn!("a heartbeat was not confirmed in time"),

@@ -19,6 +19,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{EpochId, MessageId};
 use crate::message::{Cancel, Epoch, Report, ReportState, Stage, decode};
 use crate::time::Timestamp;
+use crate::trace;
 
 /// Deliveries taken at once. Each is held for a blink, so this bounds throughput, not how much runs.
 const PREFETCH: u16 = 64;
@@ -86,7 +87,8 @@ pub async fn run(
         let worker = worker.clone();
         worker.clone().tasks.spawn(async move {
             for report in unreported {
-                worker.deliver(&report).await;
+                // which trial it was of, the journal does not say
+                worker.deliver(&report, None).await;
             }
         });
     }
@@ -140,6 +142,7 @@ fn about(order: &Epoch) -> tracing::Span {
         cluster = order.cluster,
         stage = %order.stage,
         attempt = order.attempt,
+        trace_id = trace::trace_id(order.trial),
     )
 }
 
@@ -151,13 +154,18 @@ impl Worker {
             fits.then_some(order).ok_or_else(|| format!("the order's stage is not `{}`", self.stage))
         });
         match order {
-            Ok(order) => self.decide(order, delivery.verdict),
+            Ok(order) => {
+                let given = trace::Context::from_headers(&delivery.headers);
+                self.decide(order, given, delivery.verdict);
+            }
             Err(reason) => self.refuse(delivery.verdict, reason),
         }
     }
 
-    fn decide(self: &Arc<Self>, order: Epoch, verdict: Box<dyn Verdict>) {
+    /// `given` is the context that came with the order; one by hand has none.
+    fn decide(self: &Arc<Self>, order: Epoch, given: Option<trace::Context>, verdict: Box<dyn Verdict>) {
         let attempt = Attempt::of(&order);
+        let context = trace::Context::work(order.trial, order.epoch, order.step, order.attempt);
         let mut table = self.running();
         // first what runs, then the journal: an attempt is in the journal before it leaves the table
         let earlier = table.get(&order.epoch).cloned();
@@ -173,7 +181,7 @@ impl Worker {
             }
             if running.token > attempt.token() {
                 drop(table);
-                return self.answer(attempt, verdict);
+                return self.answer(attempt, context, verdict);
             }
         }
         let known = self.journal.newest(order.epoch).is_some_and(|newest| newest > attempt.token());
@@ -186,22 +194,22 @@ impl Worker {
         };
         if known || finished {
             drop(table);
-            return self.answer(attempt, verdict);
+            return self.answer(attempt, context, verdict);
         }
         let running = Running::new(attempt.token());
         table.insert(order.epoch, running.clone());
         drop(table);
         let span = about(&order);
-        let held = lease::hold(self.clone(), Arc::new(order), verdict, running, earlier);
+        let held = lease::hold(self.clone(), Arc::new(order), given, verdict, running, earlier);
         self.tasks.spawn(held.instrument(span));
     }
 
     /// Settles a delivery that is not to be run: with the report it led to, or silently if a newer one came since.
-    fn answer(self: &Arc<Self>, attempt: Attempt, verdict: Box<dyn Verdict>) {
+    fn answer(self: &Arc<Self>, attempt: Attempt, context: trace::Context, verdict: Box<dyn Verdict>) {
         let worker = self.clone();
         self.tasks.spawn(async move {
             let sent = match worker.journal.report_of(attempt) {
-                Ok(Some(report)) => worker.deliver(&report).await,
+                Ok(Some(report)) => worker.deliver(&report, Some(context)).await,
                 Ok(None) => true,
                 Err(error) => {
                     tracing::error!(%error, epoch = %attempt.epoch, "the journal cannot be read");
@@ -284,8 +292,8 @@ impl Worker {
     }
 
     /// Sends a final report until the broker has it, and notes that. `false`: the bus was closed.
-    pub(super) async fn deliver(&self, report: &Report) -> bool {
-        let sent = self.send(report).await;
+    pub(super) async fn deliver(&self, report: &Report, context: Option<trace::Context>) -> bool {
+        let sent = self.send(report, context).await;
         if sent {
             let attempt = Attempt { epoch: report.epoch, step: report.step, attempt: report.attempt };
             if let Err(error) = self.journal.reported(attempt) {
@@ -296,10 +304,10 @@ impl Worker {
     }
 
     /// Sends `report` until the broker has it. `false`: the bus was closed.
-    pub(super) async fn send(&self, report: &Report) -> bool {
+    pub(super) async fn send(&self, report: &Report, context: Option<trace::Context>) -> bool {
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.send_once(report).await {
+            match self.send_once(report, context).await {
                 Ok(()) => return true,
                 Err(BusError::Closed) => return false,
                 Err(error) => tracing::warn!(%error, epoch = %report.epoch, "a report is sent again"),
@@ -309,7 +317,11 @@ impl Worker {
         }
     }
 
-    pub(super) async fn send_once(&self, report: &Report) -> Result<(), BusError> {
+    pub(super) async fn send_once(
+        &self,
+        report: &Report,
+        context: Option<trace::Context>,
+    ) -> Result<(), BusError> {
         let state = match &report.state {
             ReportState::Accepted => Some("accepted"),
             ReportState::Heartbeat { .. } => None,
@@ -320,6 +332,11 @@ impl Worker {
             MessageId::derived(report.epoch.0, &format!("report/{}/{}/{state}", report.step, report.attempt))
         });
         let key = report_key(&report.cluster, report.stage);
-        self.bus.publish(Outgoing::new(key, id, report)).await?.await
+        let message = Outgoing::new(key, id, report);
+        let message = match context {
+            Some(context) => message.traced(context),
+            None => message,
+        };
+        self.bus.publish(message).await?.await
     }
 }

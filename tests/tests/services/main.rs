@@ -2,6 +2,8 @@
 
 mod logs;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,10 +17,16 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// The services, with benchmarks of 300 ms, on a vhost of their own.
 async fn services(home: &Path) -> (Sandbox, Vhost) {
+    services_with(home, &[]).await
+}
+
+/// The same with variables in their environment.
+async fn services_with(home: &Path, environment: &[(&str, &str)]) -> (Sandbox, Vhost) {
     let vhost = Vhost::create().expect("a vhost");
     let store = format!("sqlite://{}?mode=rwc", home.join("store.sqlite").display());
     let mut services = Sandbox::new(home, &vhost.url(), &store).expect("configuration");
     services.set("MQ_BODY_MS_BENCH", "300");
+    environment.iter().for_each(|(name, value)| services.set(name, *value));
     services.start_all().await.expect("the services start");
     (services, vhost)
 }

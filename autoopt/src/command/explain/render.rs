@@ -1,9 +1,9 @@
 //! An explanation as people read it.
 
 use autoopt_coordinator::api::view::ExperimentDetail;
-use autoopt_epoch::space::Value;
-use autoopt_optimizer::explain::{Effect, Estimate, Explanation, Level, Robustness, Room};
+use autoopt_optimizer::explain::{Effect, Explanation, Robustness, Room};
 
+use crate::model::{extremes, number, percent};
 use crate::show::{cell, figure, plain, table};
 
 /// Interactions that are shown.
@@ -98,39 +98,20 @@ fn as_good(room: &Room) -> String {
     }
 }
 
-fn number(value: &Value) -> String {
-    value.as_f64().map_or_else(|| value.to_string(), figure)
-}
-
 fn effects(effects: &[Effect]) -> String {
     let mut shown = table(&["parameter", "by itself", "with others", "lowest mean at", "highest mean at"]);
     for effect in effects {
-        let by = |a: &&Level, b: &&Level| a.objective.mean.total_cmp(&b.objective.mean);
-        let at = |level: Option<&Level>| {
-            level.map_or_else(String::new, |l| {
-                format!(
-                    "{}: {} [{}, {}]",
-                    number(&l.value),
-                    figure(l.objective.mean),
-                    figure(l.objective.low),
-                    figure(l.objective.high)
-                )
-            })
-        };
+        let [lowest, highest] = extremes(effect);
         shown.add_row([
             cell(&effect.parameter),
             cell(percent(&effect.first_order)),
             cell(percent(&effect.total)),
-            cell(at(effect.levels.iter().min_by(by))),
-            cell(at(effect.levels.iter().max_by(by))),
+            cell(lowest),
+            cell(highest),
         ]);
     }
     format!(
         "Importance (Sobol indices, first-order and total: shares of the objective's variance over the space) and main effects:\n{}",
         shown.trim_fmt()
     )
-}
-
-fn percent(share: &Estimate) -> String {
-    format!("{:.0} % [{:.0}, {:.0}]", share.mean * 100.0, share.low * 100.0, share.high * 100.0)
 }

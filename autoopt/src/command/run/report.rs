@@ -10,7 +10,7 @@ use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::message::TrialKind;
 use autoopt_epoch::time::Timestamp;
 
-use super::super::report::first_baseline;
+use super::super::report::first_baselines;
 use super::summary::Summary;
 use crate::fault::Fault;
 use crate::report::{Report, page};
@@ -58,14 +58,19 @@ async fn gather(store: &Store, summary: &Summary) -> Result<Report, StoreError> 
         spec: ExperimentSpec::clone(spec),
     };
     let number = detail.summary.recommended.as_ref().map(|r| r.number);
-    let before = show(store, first_baseline(&trials)).await?;
-    let after = show(store, trials.iter().find(|t| Some(t.number) == number)).await?;
-    Ok(Report::new(detail, trials, before.as_ref(), after.as_ref(), Timestamp::now()))
+    let mut before = Vec::new();
+    for baseline in first_baselines(&trials) {
+        before.push(show(store, baseline).await?);
+    }
+    let after = match trials.iter().find(|t| Some(t.number) == number) {
+        Some(trial) => Some(show(store, trial).await?),
+        None => None,
+    };
+    Ok(Report::new(detail, trials, &before, after.as_ref(), Timestamp::now()))
 }
 
-async fn show(store: &Store, trial: Option<&TrialView>) -> Result<Option<TrialDetail>, StoreError> {
-    let Some(trial) = trial else { return Ok(None) };
+async fn show(store: &Store, trial: &TrialView) -> Result<TrialDetail, StoreError> {
     let epochs = store.epochs(trial.id).await?;
     let epochs = epochs.iter().map(|epoch| render::epoch_detail(epoch, &[], &[])).collect();
-    Ok(Some(TrialDetail { trial: trial.clone(), epochs }))
+    Ok(TrialDetail { trial: trial.clone(), epochs })
 }
