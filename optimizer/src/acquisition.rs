@@ -1,9 +1,12 @@
-//! What a point is worth: log expected improvement times the probability that it works.
+//! What a point is worth: log expected improvement times the probability that it works, and what else is to count.
+
+use std::sync::Arc;
 
 use puruspe::{erfc, erfcx};
 
 use crate::space::Point;
 use crate::surrogate::{Draws, Gp, Posterior};
+use crate::term::Term;
 
 /// ½ ln 2π
 const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
@@ -55,6 +58,8 @@ pub struct Acquisition {
     pub draws: Draws,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
+    /// What else its worth is multiplied by.
+    pub terms: Vec<Arc<dyn Term>>,
 }
 
 impl Acquisition {
@@ -72,11 +77,15 @@ impl Acquisition {
                 *score += log_normal_cdf(feasibility_z(gp, posterior)).max(LEAST_FEASIBILITY.ln());
             }
         }
+        for term in &self.terms {
+            scores.iter_mut().zip(term.logs(points)).for_each(|(score, log)| *score += log);
+        }
         scores
     }
 
-    /// Those of `points` that more probably work than not.
+    /// Those of `points` that more probably work than not, and of which nothing else says that there is nothing to gain.
     pub fn working(&self, points: Vec<Point>) -> Vec<Point> {
+        let points = self.terms.iter().fold(points, |points, term| term.promising(points));
         let Some(gp) = &self.feasibility else { return points };
         let works: Vec<bool> = gp.predict_all(&points).into_iter().map(|p| p.mean > 0.0).collect();
         points.into_iter().zip(works).filter(|(_, works)| *works).map(|(point, _)| point).collect()
@@ -100,6 +109,11 @@ impl Acquisition {
             } else {
                 score += LEAST_FEASIBILITY.ln();
             }
+        }
+        for term in &self.terms {
+            let (log, slope) = term.log_with_gradient(x);
+            score += log;
+            gradient.iter_mut().zip(slope).for_each(|(g, s)| *g += s);
         }
         (score, gradient)
     }
@@ -208,7 +222,8 @@ mod tests {
             Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
         for feasibility in [None, Some(feasibility)] {
             let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-            let acquisition = Acquisition { objective: objective.clone(), draws, feasibility };
+            let acquisition =
+                Acquisition { objective: objective.clone(), draws, feasibility, terms: Vec::new() };
             for x in [[0.31, 0.77], [0.62, 0.35]] {
                 let (score, gradient) = acquisition.score_with_gradient(&x);
                 assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

@@ -2,7 +2,7 @@
 //!
 //! The first line opens a session: `{"space": [parameter, …], "goal": "minimize" | "maximize", "seed", "budget", "workers"}`,
 //! with an optional `algorithm`, `constraints` and `scale_free` (as in an experiment). Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
-//! "params", "value"}` (`null` or `"failed"`: it did not work; with a `std_error` where it is known) and `{"op": "best"}`. Whatever is wrong is answered with
+//! "params", "value"}` (`null` or `"failed"`: it did not work; with a `std_error` and a `placement` where they are known) and `{"op": "best"}`. Whatever is wrong is answered with
 //! `{"error"}` and changes nothing.
 
 use std::collections::BTreeMap;
@@ -178,6 +178,11 @@ impl Open {
                     .ok_or_else(|| format!("`std_error` has to be a finite number from 0 on, not {value}"))?,
             ),
         };
+        let placement = match request.get("placement") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(value) => return Err(format!("`placement` has to be a text, not {value}")),
+        };
         let (trial, number, parameters) = match (request.get("id"), request.get("params")) {
             (Some(id), _) => {
                 let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
@@ -204,6 +209,7 @@ impl Open {
             std_error,
             repeats: 1,
             metrics: BTreeMap::new(),
+            placement,
             violations: Vec::new(),
         });
         Ok(json!({"ok": true}))

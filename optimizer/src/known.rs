@@ -1,6 +1,6 @@
 //! What an ask tells, by column and in an order of its own, so that the order of arrival changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use autoopt_epoch::experiment::{Earlier, WarmStart};
 use autoopt_epoch::failure::Outcome;
@@ -32,6 +32,8 @@ pub struct Seen {
     pub number: u32,
     /// Where it was measured: an index of [`Known::places`].
     pub place: usize,
+    /// Which placement it had there.
+    pub placement: Option<String>,
 }
 
 /// A cluster, of this experiment or of an earlier one.
@@ -102,6 +104,31 @@ impl Known {
         Self { seen, pending, earlier, places, baselines, relations, evaluated_keys, pending_keys }
     }
 
+    /// With the results of one placement for measurements of one value, their mean by weight: noise is averaged out, whatever
+    /// parameters led there. Nothing changes where placements are not told.
+    pub fn pooled(&self) -> Self {
+        let mut pooled = self.clone();
+        let mut classes: BTreeMap<(usize, String), Vec<(f64, f64)>> = BTreeMap::new();
+        let class = |s: &Seen| s.placement.clone().filter(|_| s.feasible).map(|p| (s.place, p));
+        for s in &self.seen {
+            if let (Some(class), Some(value)) = (class(s), s.value) {
+                classes.entry(class).or_default().push((value, s.repeats));
+            }
+        }
+        for s in &mut pooled.seen {
+            let Some(of) = class(s).filter(|_| s.value.is_some()).and_then(|c| classes.get(&c)) else {
+                continue;
+            };
+            // alone, it is exactly what was measured
+            if of.len() > 1 {
+                let weight: f64 = of.iter().map(|(_, w)| w).sum();
+                s.value = Some(of.iter().map(|(v, w)| v * (w / weight)).sum());
+            }
+        }
+        pooled.seen.sort_by(in_order);
+        pooled
+    }
+
     /// Whether `point` is being evaluated now.
     pub fn is_pending(&self, point: &[f64]) -> bool {
         self.pending_keys.contains(&key(point))
@@ -147,6 +174,7 @@ fn see(result: &Observation, place: usize, goal: Goal, noise: Option<f64>, codec
         trial: result.trial,
         number: result.number,
         place,
+        placement: result.placement.clone(),
     })
 }
 

@@ -13,12 +13,14 @@ pub mod explain;
 pub mod known;
 pub mod model;
 pub mod outlook;
+pub mod placement;
 pub mod propose;
 pub mod service;
 pub mod settings;
 pub mod space;
 pub mod suggest;
 pub mod surrogate;
+pub mod term;
 
 pub use explain::explain;
 pub use service::serve;

@@ -65,7 +65,8 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
     let draws = Draws::new(&objective, &shared, &extra, DRAWS, seed)?;
-    let acquisition = Acquisition { objective, draws, feasibility: feasibility(columns, known)? };
+    let feasibility = feasibility(columns, known)?;
+    let acquisition = Acquisition { objective, draws, feasibility, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 

@@ -1,5 +1,7 @@
 //! The answer to an ask: a pure function of it.
 
+use std::sync::Arc;
+
 use autoopt_epoch::formula::Linear;
 use autoopt_epoch::message::{Ask, Observation, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
@@ -8,6 +10,7 @@ use crate::design::{self, Grid, NoneLeft};
 use crate::known::Known;
 use crate::model::{self, Model};
 use crate::outlook::{Models, choose, outlook};
+use crate::placement::Classes;
 use crate::propose::{Proposal, propose};
 use crate::settings::{Design, Method, Settings, SettingsError};
 use crate::space::{Codec, SpaceError};
@@ -100,9 +103,14 @@ fn modelled(
     if known.seen.len() + known.pending.len() < initial as usize {
         return space_filling(ask, settings, codec, known, seed, initial);
     }
-    let Some(Model { acquisition, warp }) = model::model(codec, known, seed)? else {
+    let measured = known;
+    let known = &measured.pooled();
+    let Some(Model { mut acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, settings, codec, known, seed, initial);
     };
+    if let Some(classes) = Classes::new(measured, &acquisition.objective, &warp, codec.columns()) {
+        acquisition.terms.push(Arc::new(classes));
+    }
     let mut rng = design::generator(seed);
     match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
         Some(Proposal { point, promising }) => {
@@ -128,7 +136,7 @@ fn modelled(
 /// model. `None` if none was measured.
 pub fn recommend(ask: &Ask) -> Option<Parameters> {
     let codec = codec(ask).ok()?;
-    let known = Known::new(ask, &codec);
+    let known = Known::new(ask, &codec).pooled();
     if Settings::new(&ask.algorithm).ok()?.method != Method::Gp {
         return best_observed(&known);
     }

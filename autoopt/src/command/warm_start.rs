@@ -57,6 +57,7 @@ pub(super) fn observation(trial: TrialView) -> Option<Observation> {
         std_error: None,
         repeats: trial.repeats,
         metrics: trial.metrics,
+        placement: None,
         violations: Vec::new(),
     })
 }

@@ -9,6 +9,7 @@ use autoopt_epoch::statistics::Run;
 use autoopt_epoch::time::Timestamp;
 use serde_json::json;
 
+use super::class::{only_placement, placement};
 use super::events::title;
 use super::index::counts;
 use super::turn::Turn;
@@ -66,7 +67,10 @@ impl Turn<'_> {
             site.runs.push(Run { at, objective: measured.objective });
         }
         let Some(trial) = self.trial_mut(experiment, epoch.trial) else { return };
-        trial.measurements.extend(epoch.measurement.clone());
+        if let Some(measurement) = &epoch.measurement {
+            trial.measurements.push(measurement.clone());
+            trial.placements.extend(placement(&epoch.outputs));
+        }
         let again = |policy, failed, limit| {
             if goes_on && failed < limit {
                 Next::Again(at.after(retry::pause(policy, failed, epoch.trial.0, "again")))
@@ -268,6 +272,7 @@ fn observation(trial: &Trial, outcome: Outcome, cluster: &str) -> Option<Observa
         std_error: std_error(&objectives),
         repeats: u32::try_from(count).unwrap_or(u32::MAX),
         metrics: mean_metrics(&trial.measurements),
+        placement: only_placement(trial),
         violations: mean_violations(&trial.measurements),
     })
 }

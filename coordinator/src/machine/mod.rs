@@ -14,7 +14,7 @@
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control`, `change` and `closing` (an experiment from end to end),
 //! `scheduling` (who gets a free cluster), `again` (the baseline once more), `confirm` (what was found against the baseline),
-//! `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
+//! `steps`, `plan` and `reports` (an epoch), `accept`, `conclude` and `class` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
 //! cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
 //! derived from the rest), `invariants` (the rules above as predicates).
 
@@ -23,6 +23,7 @@ mod again;
 mod ask;
 mod breaker;
 mod change;
+mod class;
 mod closing;
 mod cluster;
 mod conclude;

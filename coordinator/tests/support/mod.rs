@@ -69,6 +69,7 @@ pub(crate) fn trial(experiment: &Experiment, number: u32) -> Trial {
         submitted: at(i64::from(number)),
         state: TrialState::Waiting { not_before: at(5) },
         measurements: Vec::new(),
+        placements: Vec::new(),
         epochs: 0,
         invalid: 0,
         broken: 0,
@@ -88,6 +89,7 @@ pub(crate) fn measured(mut trial: Trial, objective: f64, ended: Timestamp) -> (T
         std_error: None,
         repeats: 1,
         metrics: BTreeMap::from([("score".into(), objective)]),
+        placement: None,
         violations: Vec::new(),
     };
     let observed = Some(Box::new(observation.clone()));

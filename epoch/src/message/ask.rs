@@ -79,6 +79,10 @@ pub struct Observation {
     /// Mean of each metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
+    /// Which placement its servers had, where that is known and was the same in all its epochs: equal texts of one cluster, equal
+    /// placements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
     /// Outcome constraints that did not hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
