@@ -9,7 +9,7 @@ use crate::surrogate::{Draws, Gp, Posterior};
 use crate::term::Term;
 
 /// ½ ln 2π
-const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
+pub(crate) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
 /// ½ ln(π/2)
 const HALF_LN_HALF_PI: f64 = 0.225_791_352_644_727_43;
 /// `1/√ε`, beyond which `ln h` is its asymptote to full precision.
@@ -72,15 +72,23 @@ impl Acquisition {
             .into_iter()
             .map(|(variance, means)| improvement(&self.draws, variance, &means, &mut terms))
             .collect();
-        if let Some(gp) = &self.feasibility {
-            for (score, posterior) in scores.iter_mut().zip(gp.predict_all(points)) {
-                *score += log_normal_cdf(feasibility_z(gp, posterior)).max(LEAST_FEASIBILITY.ln());
-            }
-        }
-        for term in &self.terms {
-            scores.iter_mut().zip(term.logs(points)).for_each(|(score, log)| *score += log);
-        }
+        scores.iter_mut().zip(self.beside(points)).for_each(|(score, log)| *score += log);
         scores
+    }
+
+    /// `ln P(x works)` of each point, and what else counts beside the improvement.
+    pub fn beside(&self, points: &[Point]) -> Vec<f64> {
+        let mut logs = match &self.feasibility {
+            Some(gp) => {
+                let works = |posterior| log_normal_cdf(feasibility_z(gp, posterior));
+                gp.predict_all(points).into_iter().map(|p| works(p).max(LEAST_FEASIBILITY.ln())).collect()
+            }
+            None => vec![0.0; points.len()],
+        };
+        for term in &self.terms {
+            logs.iter_mut().zip(term.logs(points)).for_each(|(sum, log)| *sum += log);
+        }
+        logs
     }
 
     /// Those of `points` that more probably work than not, and of which nothing else says that there is nothing to gain.

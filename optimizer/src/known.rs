@@ -9,6 +9,7 @@ use autoopt_epoch::message::{Ask, Goal, Observation};
 use autoopt_epoch::space::Parameters;
 
 use crate::align::{Baselines, by_cluster};
+use crate::constraint::margins;
 use crate::space::{Codec, Point};
 use crate::surrogate::Relation;
 
@@ -21,6 +22,8 @@ pub struct Seen {
     pub value: Option<f64>,
     /// Whether it worked and kept its outcome constraints.
     pub feasible: bool,
+    /// Whether it worked, as far as nothing else tells: false also for a broken constraint of which no number is known.
+    pub works: bool,
     /// Measurements of average noise that `value` is worth: their number, more or less where its standard error is known.
     pub repeats: f64,
     /// Whether it may be proposed and recommended: inside the space, constraints kept.
@@ -70,6 +73,8 @@ impl Known {
         let own = by_cluster(&ask.results);
         let mut seen = Vec::new();
         let spread = noise(&ask.results);
+        let margins = margins(ask);
+        let numbered: HashSet<TrialId> = margins.keys().map(|i| ask.results[*i].trial).collect();
         for results in own.values() {
             if own.len() > 1 {
                 relations.push(Relation::Cluster);
@@ -80,6 +85,7 @@ impl Known {
             seen.extend(results.iter().filter_map(|r| see(r, place, ask.goal, spread, codec)));
         }
         baselines.refer();
+        seen.iter_mut().for_each(|s: &mut Seen| s.works |= numbered.contains(&s.trial));
         seen.sort_by(in_order);
         let mut earlier = Vec::new();
         for other in ask.algorithm.warm_start.iter().filter_map(told) {
@@ -168,6 +174,7 @@ fn see(result: &Observation, place: usize, goal: Goal, noise: Option<f64>, codec
         point: codec.encode(&result.parameters).filter(|_| teaches)?,
         value,
         feasible,
+        works: feasible,
         repeats: worth(result, noise),
         allowed: codec.allows(&result.parameters),
         parameters: result.parameters.clone(),

@@ -279,12 +279,12 @@ fn select(data: &Data, indices: &[usize]) -> Data {
 
 /// A regression on labels: +1 where it worked, −1 where it did not; `None` while everything worked.
 fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError> {
-    if known.seen.iter().all(|s| s.feasible) {
+    if known.seen.iter().all(|s| s.works) {
         return Ok(None);
     }
     let data = Data {
         points: known.seen.iter().map(|s| s.point.clone()).collect(),
-        values: known.seen.iter().map(|s| if s.feasible { 1.0 } else { -1.0 }).collect(),
+        values: known.seen.iter().map(|s| if s.works { 1.0 } else { -1.0 }).collect(),
         repeats: vec![1.0; known.seen.len()],
         ..Data::default()
     };

@@ -149,6 +149,7 @@ impl Turn<'_> {
             state: TrialState::Waiting { not_before: at },
             measurements: Vec::new(),
             placements: Vec::new(),
+            seconds: Vec::new(),
             epochs: 0,
             invalid: 0,
             broken: 0,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use autoopt_epoch::id::{AskId, ExperimentId};
 use autoopt_epoch::message::{self, EventKind, Pending};
+use autoopt_epoch::space::Parameters;
 use serde_json::json;
 
 use super::accept::asks;
@@ -89,12 +90,12 @@ impl Turn<'_> {
     fn publish_ask(&mut self, id: ExperimentId, ask: AskId) {
         self.time_experiment(id);
         let Some(experiment) = self.experiment(id) else { return };
-        let question = question(experiment, ask);
+        let question = question(experiment, ask, self.in_force(experiment));
         self.effects.push(Effect::Ask(Box::new(question)));
     }
 }
 
-fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
+fn question(experiment: &Experiment, ask: AskId, in_force: Vec<Parameters>) -> message::Ask {
     let spec = &experiment.spec;
     let in_use = experiment.sites.values().filter(|s| s.out_of_use.is_none()).count();
     let mut pending: Vec<_> = experiment.trials.values().filter(|t| counts(t.kind)).collect();
@@ -107,9 +108,12 @@ fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
         algorithm: spec.algorithm.clone(),
         seed: spec.seed,
         goal: spec.objective.goal(),
+        other_goals: spec.goals().split_off(1),
         parameters: spec.parameters.clone(),
         constraints: spec.constraints.clone(),
         scale_free: spec.scale_free.clone(),
+        outcome_constraints: spec.outcome_constraints.clone(),
+        in_force,
         budget: spec.budget.trials,
         parallel: u32::try_from(in_use).unwrap_or(u32::MAX),
         results: experiment.results.clone(),

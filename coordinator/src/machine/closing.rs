@@ -147,8 +147,16 @@ impl Epoch {
     }
 }
 
-/// The best value beside the baseline of its own cluster, and the relative gain; positive is better.
+/// The best value beside the baseline of its own cluster, and the relative gain; positive is better. Of several objectives, the front.
 fn summary(experiment: &Experiment) -> (String, Option<f64>) {
+    if !experiment.front.is_empty() {
+        let each = experiment.front.iter().map(|f| match f.number {
+            0 => "the baseline".to_owned(),
+            number => format!("trial {number}"),
+        });
+        let each: Vec<String> = each.collect();
+        return (format!("nothing is better in everything than {}", each.join(", ")), None);
+    }
     let Some(best) = &experiment.best else { return ("nothing was measured".into(), None) };
     let of = |id| experiment.results.iter().find(|r| r.trial == id);
     let cluster = of(best.trial).map(|r| r.cluster.as_str());

@@ -15,4 +15,5 @@ mod random;
 mod regressions;
 mod scenarios;
 mod support;
+mod told;
 mod unlike;
