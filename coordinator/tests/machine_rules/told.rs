@@ -98,7 +98,7 @@ fn the_front_of_two_objectives_is_kept_and_a_worker_that_gives_one_is_told_so() 
         "other_objectives": [{"minimize": "m"}],
     });
     let mut lab = Lab::with(&spec("e", &["a"], more));
-    let mut work = |lab: &mut Lab, second: Option<f64>| {
+    let work = |lab: &mut Lab, second: Option<f64>| {
         while !lab.orders.is_empty() {
             let order = lab.orders.remove(0);
             let mut state = done(&order, lab.now);
