@@ -54,7 +54,7 @@ fn much_more_is_dominated_than_by_random_search() {
         ours += search(zdt1, 4, &zdt1_reference, seed, "gp") / 2.0 / zdt1_most;
         random += search(zdt1, 4, &zdt1_reference, seed, "random") / 2.0 / zdt1_most;
     }
-    assert!(ours > 0.8 && random < 0.3, "ZDT1: {ours} of what there is, {random} by random search");
+    assert!(ours > 0.6 && random < 0.2, "ZDT1: {ours} of what there is, {random} by random search");
     let distance: f64 = [0.6f64, 0.3, 0.3].iter().map(|d| d * d).sum();
     // f1 = t² d, f2 = (1 − t)² d, d the squared distance of the centres; the reference is (d, d): 1 − ∫ (1 − √u)² du
     let most = distance * distance * (1.0 - 1.0 / 6.0);
@@ -63,7 +63,7 @@ fn much_more_is_dominated_than_by_random_search() {
         ours += search(bowls, 3, &[distance, distance], seed, "gp") / 2.0 / most;
         random += search(bowls, 3, &[distance, distance], seed, "random") / 2.0 / most;
     }
-    assert!(ours > 0.95 && random < 0.85, "two bowls: {ours} of what there is, {random} by random search");
+    assert!(ours > 0.9 && random < 0.85, "two bowls: {ours} of what there is, {random} by random search");
 }
 
 #[test]

@@ -75,11 +75,7 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     if e.front.is_empty() {
         text.push_str(&format!("\n  best       {}", best(e)));
     } else {
-        let count = match e.front.len() {
-            1 => "1 trial".to_owned(),
-            n => format!("{n} trials"),
-        };
-        text.push_str(&format!("\n  front      {count} that no other is better than in everything"));
+        text.push_str(&format!("\n  front      {}", on_front(e)));
     }
     if let Some(outlook) = &e.outlook {
         text.push_str(&format!("\n  by model   {}", by_model(outlook)));
@@ -102,8 +98,17 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     text
 }
 
+/// How many trials there are to choose from.
+pub(crate) fn on_front(e: &ExperimentSummary) -> String {
+    let count = match e.front.len() {
+        1 => "1 trial".to_owned(),
+        n => format!("{n} trials"),
+    };
+    format!("{count} that no other is better than in everything")
+}
+
 /// The trials between which a choice is left, with what each objective came to.
-fn front(detail: &ExperimentDetail) -> Option<String> {
+pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let (spec, front) = (&detail.spec, &detail.summary.front);
     let objectives = std::iter::once(&spec.objective).chain(&spec.other_objectives);
     let mut header = vec!["trial".to_owned()];
