@@ -10,6 +10,7 @@ use autoopt_epoch::space::Parameters;
 
 use crate::align::{Baselines, by_cluster};
 use crate::constraint::margins;
+use crate::placement::share;
 use crate::space::{Codec, Point};
 use crate::surrogate::Relation;
 
@@ -110,8 +111,9 @@ impl Known {
         Self { seen, pending, earlier, places, baselines, relations, evaluated_keys, pending_keys }
     }
 
-    /// With the results of one placement for measurements of one value, their mean by weight: noise is averaged out, whatever
-    /// parameters led there. Nothing changes where placements are not told.
+    /// With the results of one placement for measurements of one value, as far as the placement decides: each is drawn to their mean
+    /// by the share of the results' ranks that placements explain, so that noise is averaged out. Below a half, where parameters do
+    /// more than place servers or everything is placed alike, and where placements are not told, nothing changes.
     pub fn pooled(&self) -> Self {
         let mut pooled = self.clone();
         let mut classes: BTreeMap<(usize, String), Vec<(f64, f64)>> = BTreeMap::new();
@@ -121,14 +123,23 @@ impl Known {
                 classes.entry(class).or_default().push((value, s.repeats));
             }
         }
+        let mut sorted: Vec<f64> = classes.values().flatten().map(|(value, _)| *value).collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |(value, _): &(f64, f64)| sorted.partition_point(|v| v < value) as f64;
+        let ranks: Vec<Vec<f64>> = classes.values().map(|of| of.iter().map(rank).collect()).collect();
+        let share = share(&ranks);
+        if share < 0.5 {
+            return pooled;
+        }
         for s in &mut pooled.seen {
-            let Some(of) = class(s).filter(|_| s.value.is_some()).and_then(|c| classes.get(&c)) else {
+            let Some((of, value)) = class(s).and_then(|c| Some((classes.get(&c)?, s.value?))) else {
                 continue;
             };
             // alone, it is exactly what was measured
             if of.len() > 1 {
                 let weight: f64 = of.iter().map(|(_, w)| w).sum();
-                s.value = Some(of.iter().map(|(v, w)| v * (w / weight)).sum());
+                let mean: f64 = of.iter().map(|(v, w)| v * (w / weight)).sum();
+                s.value = Some(share * mean + (1.0 - share) * value);
             }
         }
         pooled.seen.sort_by(in_order);

@@ -84,7 +84,9 @@ impl Classes {
         for ((place, _), of) in &by_class {
             by_place.entry(*place).or_default().push(Class::new(of.iter().map(|p| p.at.clone()).collect()));
         }
-        let decides = share(&by_class) * repeatable(&placed);
+        let values: Vec<Vec<f64>> =
+            by_class.values().map(|of| of.iter().map(|p| p.value).collect()).collect();
+        let decides = share(&values) * repeatable(&placed);
         let rate = rate(&placed, embedding.diameter());
         Some(Self { embedding, rate, decides, places: by_place.into_values().collect() })
     }
@@ -281,21 +283,22 @@ fn repeatable(placed: &[Placed<'_>]) -> f64 {
     same / all
 }
 
-/// The share of a result's variance that its class decides: 1 − the variance within classes over that of all.
-fn share(by_class: &BTreeMap<(usize, &str), Vec<&Placed<'_>>>) -> f64 {
-    let squares = |values: &mut Vec<f64>| {
+/// The share of a result's variance that its class decides: 1 − the variance within classes over that of all. By class, the values of
+/// its results.
+pub(crate) fn share(classes: &[Vec<f64>]) -> f64 {
+    let squares = |mut values: Vec<f64>| {
+        // summed in order of value, so that the order of arrival changes nothing
         values.sort_by(f64::total_cmp);
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         values.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
     };
-    let mut all: Vec<f64> = by_class.values().flatten().map(|p| p.value).collect();
-    let freedom = all.len() as f64 - by_class.len() as f64;
-    let total = squares(&mut all) / (all.len() as f64 - 1.0).max(1.0);
-    if total <= 0.0 {
-        return 1.0 - 0.5 * OPINION / (OPINION + freedom);
-    }
-    let within: f64 = by_class.values().map(|of| squares(&mut of.iter().map(|p| p.value).collect())).sum();
-    (1.0 - (within / total + 0.5 * OPINION) / (freedom + OPINION)).max(0.0)
+    let all: Vec<f64> = classes.iter().flatten().copied().collect();
+    let freedom = all.len() as f64 - classes.len() as f64;
+    let total = squares(all.clone()) / (all.len() as f64 - 1.0).max(1.0);
+    let within: f64 = classes.iter().map(|of| squares(of.clone())).sum();
+    // all equal: nothing speaks against the class
+    let apart = if total > 0.0 { within / total } else { 0.0 };
+    (1.0 - (apart + 0.5 * OPINION) / (freedom + OPINION)).max(0.0)
 }
 
 fn minus(a: &[f64], b: &[f64]) -> Point {

@@ -68,3 +68,23 @@ fn the_luckiest_of_one_placement_is_not_recommended_before_a_better_placement() 
     let best = talk.send(&json!({"op": "best"}));
     assert!(best["params"]["x0"].as_f64().unwrap() > 0.5, "{best}");
 }
+
+#[test]
+fn where_everything_is_placed_alike_nothing_changes() {
+    let mut answers = Vec::new();
+    for told in [false, true] {
+        let hello = json!({"space": unit(2), "goal": "minimize", "seed": 3, "budget": 20});
+        let mut talk = Talk::new(&hello);
+        let mut best = f64::INFINITY;
+        for _ in 0..20 {
+            talk.trial(|p| {
+                let x = numbers(p);
+                let value = (x[0] - 0.3).powi(2) + (x[1] - 0.7).powi(2);
+                best = best.min(value);
+                if told { json!({"value": value, "placement": "a"}) } else { json!({"value": value}) }
+            });
+        }
+        answers.push(best);
+    }
+    assert!(answers[1] < 1e-3, "with one placement for all, {answers:?} is left");
+}
