@@ -32,8 +32,16 @@ pub fn measure(spec: &Measure, raw: &BTreeMap<String, f64>) -> Result<Measuremen
         metrics.insert(metric.name.clone(), value);
     }
     let lookup = |name: &str| value_of(spec, &metrics, name);
-    let expr = Expr::parse(spec.objective.expression()).map_err(|e| unreadable("the objective", &e))?;
-    let objective = expr.eval(&lookup).map_err(|e| no_value("the objective", &e))?;
+    let value = |what: &str, text: &str| -> Result<f64, Failure> {
+        let expr = Expr::parse(text).map_err(|e| unreadable(what, &e))?;
+        expr.eval(&lookup).map_err(|e| no_value(what, &e))
+    };
+    let objective = value("the objective", spec.objective.expression())?;
+    let others = spec
+        .other_objectives
+        .iter()
+        .map(|o| value(&format!("the objective `{}`", o.expression()), o.expression()));
+    let others = others.collect::<Result<Vec<f64>, Failure>>()?;
     let mut violations = Vec::new();
     for constraint in &spec.outcome_constraints {
         let what = || format!("outcome constraint `{constraint}`");
@@ -44,7 +52,7 @@ pub fn measure(spec: &Measure, raw: &BTreeMap<String, f64>) -> Result<Measuremen
             violations.push(Violation { constraint: constraint.clone(), by: margin.max(f64::MIN_POSITIVE) });
         }
     }
-    Ok(Measurement { metrics, objective, violations })
+    Ok(Measurement { metrics, objective, others, violations })
 }
 
 fn value_of(spec: &Measure, metrics: &BTreeMap<String, f64>, name: &str) -> Option<f64> {

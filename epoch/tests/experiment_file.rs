@@ -87,6 +87,33 @@ fn each_contradiction_names_its_path_and_a_way_out() {
 }
 
 #[test]
+fn several_objectives_are_checked_and_what_needs_a_single_one_is_refused_beside_them() {
+    let second = "maximize = \"score\"\n\n[[other_objectives]]\nminimize = \"score\"";
+    // the example asks to be confirmed
+    let example = EXAMPLE.replace("[confirm]\npairs = 3\n", "").replace("maximize = \"score\"", second);
+    let cases = [
+        ("seed = 1", "seed = 2", ""),
+        ("seed = 1", "at_end = \"best\"", "at_end: an experiment with several objectives has no best trial"),
+        ("[\"local\"]", "[\"a\", \"b\"]", "clusters: several objectives are compared on one cluster only"),
+        ("trials = 15", "trials = 15\nstop_below = 0.01", "budget.stop_below: of several objectives no"),
+        ("[bench]", "[confirm]\n\n[bench]", "confirm: an experiment with several objectives has a front"),
+        (
+            "minimize = \"score\"",
+            "minimize = \"scor\"",
+            "other_objectives[0].minimize: there is no metric `scor`",
+        ),
+        ("minimize = \"score\"", "unit = \"s\"", "other_objectives[0]: the objective has neither"),
+    ];
+    for (from, to, message) in cases {
+        assert!(example.contains(from), "{from}");
+        let found = check(&toml_edit::de::from_str(&example.replace(from, to)).unwrap());
+        let found: String = found.iter().map(|p| format!("{p}\n")).collect();
+        assert!(found.starts_with(message), "{to}\n{found}");
+        assert_eq!(found.lines().count(), usize::from(!message.is_empty()), "{to}\n{found}");
+    }
+}
+
+#[test]
 fn what_depends_on_others_or_scales_with_them_is_checked() {
     let whens = [
         ("when = { z = 1 }", "`z` is no parameter above this one; above it: `x`"),

@@ -110,6 +110,7 @@ fn formulas_measure(objective: &str, constraint: &str) -> Measure {
         ]))
         .unwrap(),
         objective: Objective { maximize: Some(objective.into()), minimize: None, unit: None },
+        other_objectives: Vec::new(),
         outcome_constraints: vec![constraint.into()],
         baseline: None,
     }

@@ -1,12 +1,15 @@
-//! What a point is worth: log expected improvement times the probability that it works.
+//! What a point is worth: log expected improvement times the probability that it works, and what else is to count.
+
+use std::sync::Arc;
 
 use puruspe::{erfc, erfcx};
 
 use crate::space::Point;
 use crate::surrogate::{Draws, Gp, Posterior};
+use crate::term::Term;
 
 /// ½ ln 2π
-const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
+pub(crate) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
 /// ½ ln(π/2)
 const HALF_LN_HALF_PI: f64 = 0.225_791_352_644_727_43;
 /// `1/√ε`, beyond which `ln h` is its asymptote to full precision.
@@ -55,6 +58,8 @@ pub struct Acquisition {
     pub draws: Draws,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
+    /// What else its worth is multiplied by.
+    pub terms: Vec<Arc<dyn Term>>,
 }
 
 impl Acquisition {
@@ -67,16 +72,28 @@ impl Acquisition {
             .into_iter()
             .map(|(variance, means)| improvement(&self.draws, variance, &means, &mut terms))
             .collect();
-        if let Some(gp) = &self.feasibility {
-            for (score, posterior) in scores.iter_mut().zip(gp.predict_all(points)) {
-                *score += log_normal_cdf(feasibility_z(gp, posterior)).max(LEAST_FEASIBILITY.ln());
-            }
-        }
+        scores.iter_mut().zip(self.beside(points)).for_each(|(score, log)| *score += log);
         scores
     }
 
-    /// Those of `points` that more probably work than not.
+    /// `ln P(x works)` of each point, and what else counts beside the improvement.
+    pub fn beside(&self, points: &[Point]) -> Vec<f64> {
+        let mut logs = match &self.feasibility {
+            Some(gp) => {
+                let works = |posterior| log_normal_cdf(feasibility_z(gp, posterior));
+                gp.predict_all(points).into_iter().map(|p| works(p).max(LEAST_FEASIBILITY.ln())).collect()
+            }
+            None => vec![0.0; points.len()],
+        };
+        for term in &self.terms {
+            logs.iter_mut().zip(term.logs(points)).for_each(|(sum, log)| *sum += log);
+        }
+        logs
+    }
+
+    /// Those of `points` that more probably work than not, and of which nothing else says that there is nothing to gain.
     pub fn working(&self, points: Vec<Point>) -> Vec<Point> {
+        let points = self.terms.iter().fold(points, |points, term| term.promising(points));
         let Some(gp) = &self.feasibility else { return points };
         let works: Vec<bool> = gp.predict_all(&points).into_iter().map(|p| p.mean > 0.0).collect();
         points.into_iter().zip(works).filter(|(_, works)| *works).map(|(point, _)| point).collect()
@@ -100,6 +117,11 @@ impl Acquisition {
             } else {
                 score += LEAST_FEASIBILITY.ln();
             }
+        }
+        for term in &self.terms {
+            let (log, slope) = term.log_with_gradient(x);
+            score += log;
+            gradient.iter_mut().zip(slope).for_each(|(g, s)| *g += s);
         }
         (score, gradient)
     }
@@ -208,7 +230,8 @@ mod tests {
             Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
         for feasibility in [None, Some(feasibility)] {
             let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-            let acquisition = Acquisition { objective: objective.clone(), draws, feasibility };
+            let acquisition =
+                Acquisition { objective: objective.clone(), draws, feasibility, terms: Vec::new() };
             for x in [[0.31, 0.77], [0.62, 0.35]] {
                 let (score, gradient) = acquisition.score_with_gradient(&x);
                 assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

@@ -1,16 +1,19 @@
 //! The optimizer as a program: one JSON object a line in, one out, in order.
 //!
 //! The first line opens a session: `{"space": [parameter, …], "goal": "minimize" | "maximize", "seed", "budget", "workers"}`,
-//! with an optional `algorithm`, `constraints` and `scale_free` (as in an experiment). Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
-//! "params", "value"}` (`null` or `"failed"`: it did not work; with a `std_error` where it is known) and `{"op": "best"}`. Whatever is wrong is answered with
+//! with an optional `algorithm`, `constraints`, `scale_free` and `outcome_constraints` (as in an experiment), and `goals`, a list, in place of
+//! `goal` where there are several. Then `{"op": "ask", "n"}`, `{"op": "tell", "id" |
+//! "params", "value"}` (`null` or `"failed"`: it did not work; `values` where there are several goals; with `std_error`, `placement`, `seconds` and `metrics` where they are known) and `{"op": "best"}`. Whatever is wrong is answered with
 //! `{"error"}` and changes nothing.
 
 use std::collections::BTreeMap;
 
 use autoopt_epoch::experiment::Algorithm;
 use autoopt_epoch::failure::Outcome;
+use autoopt_epoch::formula::Comparison;
 use autoopt_epoch::id::{AskId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Ask, Goal, Observation, Pending, TrialKind};
+use autoopt_epoch::measure::BASELINE;
+use autoopt_epoch::message::{Ask, Goal, Observation, Pending, TrialKind, Violation};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::{Parameter, Parameters, Space, Value as Setting};
 use serde::Deserialize;
@@ -19,7 +22,7 @@ use uuid::Uuid;
 
 use crate::space::Codec;
 use crate::suggest::codec;
-use crate::{recommend, suggest};
+use crate::{recommend, recommend_front, suggest};
 
 /// Trials asked for at once, at most.
 const MOST: u64 = 1000;
@@ -41,7 +44,9 @@ struct Open {
 #[derive(Deserialize)]
 struct Hello {
     space: Vec<Value>,
-    goal: Goal,
+    goal: Option<Goal>,
+    #[serde(default)]
+    goals: Vec<Goal>,
     #[serde(default)]
     seed: u64,
     #[serde(default = "hundred")]
@@ -54,6 +59,8 @@ struct Hello {
     constraints: Vec<String>,
     #[serde(default)]
     scale_free: Vec<Vec<String>>,
+    #[serde(default)]
+    outcome_constraints: Vec<String>,
 }
 
 const fn hundred() -> u32 {
@@ -105,6 +112,22 @@ impl Open {
             problems => return Err(joined(problems)),
         }
         crate::settings::Settings::new(&hello.algorithm).map_err(|e| e.to_string())?;
+        let goals = match (hello.goal, hello.goals.is_empty()) {
+            (Some(goal), true) => vec![goal],
+            (None, false) => hello.goals,
+            (None, true) => return Err("the first line has to carry `goal`, or `goals`".into()),
+            (Some(_), false) => return Err("the first line carries `goal` or `goals`, not both".into()),
+        };
+        let relative = |c: &Comparison| c.names().iter().any(|n| n.starts_with(BASELINE));
+        for text in &hello.outcome_constraints {
+            match Comparison::parse(text) {
+                Ok(constraint) if relative(&constraint) => {
+                    return Err(format!("outcome constraint `{text}`: there is no baseline here"));
+                }
+                Ok(_) => {}
+                Err(error) => return Err(format!("outcome constraint `{text}`: {error}")),
+            }
+        }
         let ask = Ask {
             ask: AskId(Uuid::nil()),
             experiment: "ask-tell".into(),
@@ -112,10 +135,13 @@ impl Open {
             number: 1,
             algorithm: hello.algorithm,
             seed: hello.seed,
-            goal: hello.goal,
+            goal: goals[0],
+            other_goals: goals[1..].to_vec(),
             parameters: space.parameters,
             constraints: hello.constraints,
             scale_free: hello.scale_free,
+            outcome_constraints: hello.outcome_constraints,
+            in_force: Vec::new(),
             budget: hello.budget,
             parallel: hello.workers,
             results: Vec::new(),
@@ -161,22 +187,20 @@ impl Open {
     }
 
     fn tell(&mut self, request: &Value) -> Result<Value, String> {
-        let objective = match request.get("value") {
-            None => return Err("`tell` needs a `value`: a number, or null if the evaluation failed".into()),
-            Some(Value::Null) => None,
-            Some(Value::String(text)) if text == "failed" => None,
-            Some(value) => Some(value.as_f64().filter(|x| x.is_finite()).ok_or_else(|| {
-                format!("`value` has to be a finite number, null or \"failed\", not {value}")
-            })?),
+        let values = self.values(request)?;
+        let metrics: BTreeMap<String, f64> = match request.get("metrics") {
+            None | Some(Value::Null) => BTreeMap::new(),
+            Some(metrics) => {
+                serde_json::from_value(metrics.clone()).map_err(|e| format!("`metrics`: {e}"))?
+            }
         };
-        let std_error = match request.get("std_error") {
+        let violations = if values.is_some() { self.violations(&metrics)? } else { Vec::new() };
+        let seconds = optional(request, "seconds")?;
+        let std_error = optional(request, "std_error")?;
+        let placement = match request.get("placement") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(
-                value
-                    .as_f64()
-                    .filter(|x| x.is_finite() && *x >= 0.0)
-                    .ok_or_else(|| format!("`std_error` has to be a finite number from 0 on, not {value}"))?,
-            ),
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(value) => return Err(format!("`placement` has to be a text, not {value}")),
         };
         let (trial, number, parameters) = match (request.get("id"), request.get("params")) {
             (Some(id), _) => {
@@ -193,20 +217,76 @@ impl Open {
             }
             (None, None) => return Err("`tell` needs an `id` or `params`".into()),
         };
+        // where there is one worker, what it had last is in force for its next trial
+        if self.ask.parallel == 1 && self.ask.parameters.iter().any(|p| p.change_cost.is_some()) {
+            self.ask.in_force = vec![parameters.clone()];
+        }
         self.ask.results.push(Observation {
             trial,
             number,
             kind: if number == 0 { TrialKind::Manual } else { TrialKind::Proposed },
             cluster: "ask-tell".into(),
             parameters,
-            outcome: if objective.is_some() { Outcome::Measured } else { Outcome::Infeasible },
-            objective,
+            outcome: match &values {
+                Some(_) if violations.is_empty() => Outcome::Measured,
+                Some(_) => Outcome::Violated,
+                None => Outcome::Infeasible,
+            },
+            objective: values.as_ref().map(|v| v[0]),
+            others: values.map(|v| v[1..].to_vec()).unwrap_or_default(),
             std_error,
             repeats: 1,
-            metrics: BTreeMap::new(),
-            violations: Vec::new(),
+            metrics,
+            placement,
+            seconds,
+            violations,
         });
         Ok(json!({"ok": true}))
+    }
+
+    /// The value of each goal; `None` if the evaluation failed.
+    fn values(&self, request: &Value) -> Result<Option<Vec<f64>>, String> {
+        let number = |value: &Value| {
+            value
+                .as_f64()
+                .filter(|x| x.is_finite())
+                .ok_or_else(|| format!("`value` has to be a finite number, null or \"failed\", not {value}"))
+        };
+        let goals = 1 + self.ask.other_goals.len();
+        match (request.get("values"), request.get("value")) {
+            (None, None) if goals > 1 => {
+                Err(format!("`tell` needs `values`, {goals} numbers, or null if the evaluation failed"))
+            }
+            (None, None) => Err("`tell` needs a `value`: a number, or null if the evaluation failed".into()),
+            (Some(Value::Null), _) | (None, Some(Value::Null)) => Ok(None),
+            (None, Some(Value::String(text))) if text == "failed" => Ok(None),
+            (Some(Value::Array(values)), _) if values.len() == goals => {
+                values.iter().map(number).collect::<Result<_, _>>().map(Some)
+            }
+            (Some(values), _) => {
+                Err(format!("`values` has to be a list of {goals} numbers, or null, not {values}"))
+            }
+            (None, Some(_)) if goals > 1 => {
+                Err(format!("there are {goals} goals: tell their `values`, not one `value`"))
+            }
+            (None, Some(value)) => Ok(Some(vec![number(value)?])),
+        }
+    }
+
+    /// The outcome constraints that do not hold, by the metrics that were told.
+    fn violations(&self, metrics: &BTreeMap<String, f64>) -> Result<Vec<Violation>, String> {
+        let mut violations = Vec::new();
+        for text in &self.ask.outcome_constraints {
+            let constraint =
+                Comparison::parse(text).map_err(|e| format!("outcome constraint `{text}`: {e}"))?;
+            let margin = constraint
+                .margin(&|name| metrics.get(name).copied())
+                .map_err(|e| format!("outcome constraint `{text}`: {e}"))?;
+            if !constraint.holds(margin) {
+                violations.push(Violation { constraint: text.clone(), by: margin.max(f64::MIN_POSITIVE) });
+            }
+        }
+        Ok(violations)
     }
 
     /// Parameters from outside: exactly the space's names, and values that have a place in it.
@@ -227,9 +307,28 @@ impl Open {
     }
 
     fn best(&self) -> Result<Value, String> {
+        if !self.ask.other_goals.is_empty() {
+            let front = recommend_front(&self.ask).map_err(|e| e.to_string())?;
+            let compromise = front.first().ok_or("nothing was measured yet")?;
+            let told: Vec<Value> =
+                front.iter().map(|b| json!({"params": b.parameters, "values": b.values})).collect();
+            return Ok(json!({"params": compromise.parameters, "front": told}));
+        }
         recommend(&self.ask)
             .map(|parameters| json!({ "params": parameters }))
             .ok_or_else(|| "nothing was measured yet".into())
+    }
+}
+
+/// A number from 0 on, if it is told.
+fn optional(request: &Value, key: &str) -> Result<Option<f64>, String> {
+    match request.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .filter(|x| x.is_finite() && *x >= 0.0)
+            .map(Some)
+            .ok_or_else(|| format!("`{key}` has to be a finite number from 0 on, not {value}")),
     }
 }
 
@@ -304,6 +403,57 @@ mod tests {
         assert_eq!(
             send(&mut clean, r#"{"op": "ask", "n": 2}"#),
             send(&mut disturbed, r#"{"op": "ask", "n": 2}"#)
+        );
+    }
+
+    #[test]
+    fn what_is_told_of_several_goals_and_constraints_is_checked() {
+        let hello = |more: Value| {
+            let mut hello = json!({"space": [{"name": "x", "type": "float", "low": 0, "high": 1}]});
+            hello.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            hello.to_string()
+        };
+        for wrong in [
+            json!({}),
+            json!({"goal": "minimize", "goals": ["minimize", "maximize"]}),
+            json!({"goal": "minimize", "outcome_constraints": ["a <"]}),
+            json!({"goal": "minimize", "outcome_constraints": ["a < 2 * baseline.a"]}),
+        ] {
+            let answer = send(&mut Session::default(), &hello(wrong.clone()));
+            assert!(answer["error"].is_string(), "{wrong}: {answer}");
+        }
+        let mut session = Session::default();
+        let several = json!({"goals": ["minimize", "maximize"], "outcome_constraints": ["a <= 1"]});
+        assert_eq!(send(&mut session, &hello(several))["ok"], true);
+        let tell = |session: &mut Session, more: Value| {
+            let mut tell = json!({"op": "tell", "params": {"x": 0.5}});
+            tell.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            send(session, &tell.to_string())
+        };
+        for wrong in [
+            json!({}),
+            json!({"value": 1, "metrics": {"a": 0}}),
+            json!({"values": [1], "metrics": {"a": 0}}),
+            json!({"values": [1, "b"], "metrics": {"a": 0}}),
+            json!({"values": [1, 2]}),
+            json!({"values": [1, 2], "metrics": {"a": 0}, "placement": 3}),
+            json!({"values": [1, 2], "metrics": {"a": 0}, "seconds": -3}),
+        ] {
+            let answer = tell(&mut session, wrong.clone());
+            assert!(answer["error"].is_string(), "{wrong}: {answer}");
+        }
+        for right in [
+            json!({"values": [1, 2], "metrics": {"a": 0}}),
+            json!({"values": [0, 3], "metrics": {"a": 2}}),
+            json!({"values": null}),
+        ] {
+            assert_eq!(tell(&mut session, right.clone())["ok"], true, "{right}");
+        }
+        let best = send(&mut session, r#"{"op": "best"}"#);
+        assert_eq!(
+            best["front"].as_array().map(Vec::len),
+            Some(1),
+            "what broke a constraint is not of the front: {best}"
         );
     }
 

@@ -1,6 +1,6 @@
 //! What an ask tells, by column and in an order of its own, so that the order of arrival changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use autoopt_epoch::experiment::{Earlier, WarmStart};
 use autoopt_epoch::failure::Outcome;
@@ -9,6 +9,8 @@ use autoopt_epoch::message::{Ask, Goal, Observation};
 use autoopt_epoch::space::Parameters;
 
 use crate::align::{Baselines, by_cluster};
+use crate::constraint::margins;
+use crate::placement::share;
 use crate::space::{Codec, Point};
 use crate::surrogate::Relation;
 
@@ -21,6 +23,8 @@ pub struct Seen {
     pub value: Option<f64>,
     /// Whether it worked and kept its outcome constraints.
     pub feasible: bool,
+    /// Whether it worked, as far as nothing else tells: false also for a broken constraint of which no number is known.
+    pub works: bool,
     /// Measurements of average noise that `value` is worth: their number, more or less where its standard error is known.
     pub repeats: f64,
     /// Whether it may be proposed and recommended: inside the space, constraints kept.
@@ -32,6 +36,8 @@ pub struct Seen {
     pub number: u32,
     /// Where it was measured: an index of [`Known::places`].
     pub place: usize,
+    /// Which placement it had there.
+    pub placement: Option<String>,
 }
 
 /// A cluster, of this experiment or of an earlier one.
@@ -68,6 +74,8 @@ impl Known {
         let own = by_cluster(&ask.results);
         let mut seen = Vec::new();
         let spread = noise(&ask.results);
+        let margins = margins(ask);
+        let numbered: HashSet<TrialId> = margins.keys().map(|i| ask.results[*i].trial).collect();
         for results in own.values() {
             if own.len() > 1 {
                 relations.push(Relation::Cluster);
@@ -78,6 +86,7 @@ impl Known {
             seen.extend(results.iter().filter_map(|r| see(r, place, ask.goal, spread, codec)));
         }
         baselines.refer();
+        seen.iter_mut().for_each(|s: &mut Seen| s.works |= numbered.contains(&s.trial));
         seen.sort_by(in_order);
         let mut earlier = Vec::new();
         for other in ask.algorithm.warm_start.iter().filter_map(told) {
@@ -100,6 +109,41 @@ impl Known {
         let evaluated_keys = seen.iter().map(|s| key(&codec.snap(&s.point))).collect();
         let pending_keys = pending.iter().map(|p| key(&codec.snap(p))).collect();
         Self { seen, pending, earlier, places, baselines, relations, evaluated_keys, pending_keys }
+    }
+
+    /// With the results of one placement for measurements of one value, as far as the placement decides: each is drawn to their mean
+    /// by the share of the results' ranks that placements explain, so that noise is averaged out. Below a half, where parameters do
+    /// more than place servers or everything is placed alike, and where placements are not told, nothing changes.
+    pub fn pooled(&self) -> Self {
+        let mut pooled = self.clone();
+        let mut classes: BTreeMap<(usize, String), Vec<(f64, f64)>> = BTreeMap::new();
+        let class = |s: &Seen| s.placement.clone().filter(|_| s.feasible).map(|p| (s.place, p));
+        for s in &self.seen {
+            if let (Some(class), Some(value)) = (class(s), s.value) {
+                classes.entry(class).or_default().push((value, s.repeats));
+            }
+        }
+        let mut sorted: Vec<f64> = classes.values().flatten().map(|(value, _)| *value).collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |(value, _): &(f64, f64)| sorted.partition_point(|v| v < value) as f64;
+        let ranks: Vec<Vec<f64>> = classes.values().map(|of| of.iter().map(rank).collect()).collect();
+        let share = share(&ranks);
+        if share < 0.5 {
+            return pooled;
+        }
+        for s in &mut pooled.seen {
+            let Some((of, value)) = class(s).and_then(|c| Some((classes.get(&c)?, s.value?))) else {
+                continue;
+            };
+            // alone, it is exactly what was measured
+            if of.len() > 1 {
+                let weight: f64 = of.iter().map(|(_, w)| w).sum();
+                let mean: f64 = of.iter().map(|(v, w)| v * (w / weight)).sum();
+                s.value = Some(share * mean + (1.0 - share) * value);
+            }
+        }
+        pooled.seen.sort_by(in_order);
+        pooled
     }
 
     /// Whether `point` is being evaluated now.
@@ -141,12 +185,14 @@ fn see(result: &Observation, place: usize, goal: Goal, noise: Option<f64>, codec
         point: codec.encode(&result.parameters).filter(|_| teaches)?,
         value,
         feasible,
+        works: feasible,
         repeats: worth(result, noise),
         allowed: codec.allows(&result.parameters),
         parameters: result.parameters.clone(),
         trial: result.trial,
         number: result.number,
         place,
+        placement: result.placement.clone(),
     })
 }
 

@@ -65,7 +65,8 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
     let draws = Draws::new(&objective, &shared, &extra, DRAWS, seed)?;
-    let acquisition = Acquisition { objective, draws, feasibility: feasibility(columns, known)? };
+    let feasibility = feasibility(columns, known)?;
+    let acquisition = Acquisition { objective, draws, feasibility, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 
@@ -278,12 +279,12 @@ fn select(data: &Data, indices: &[usize]) -> Data {
 
 /// A regression on labels: +1 where it worked, −1 where it did not; `None` while everything worked.
 fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError> {
-    if known.seen.iter().all(|s| s.feasible) {
+    if known.seen.iter().all(|s| s.works) {
         return Ok(None);
     }
     let data = Data {
         points: known.seen.iter().map(|s| s.point.clone()).collect(),
-        values: known.seen.iter().map(|s| if s.feasible { 1.0 } else { -1.0 }).collect(),
+        values: known.seen.iter().map(|s| if s.works { 1.0 } else { -1.0 }).collect(),
         repeats: vec![1.0; known.seen.len()],
         ..Data::default()
     };

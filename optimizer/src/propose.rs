@@ -101,7 +101,7 @@ fn pool(
 }
 
 /// Moves some columns of `centre` by a normal deviate, over scales from a fifth to a thousandth of the range.
-fn perturb(centre: &[f64], columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Point {
+pub(crate) fn perturb(centre: &[f64], columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Point {
     let scale = 0.2 * 10f64.powf(-2.3 * rng.random::<f64>());
     // few columns at a time reach along valleys that all of them together miss
     let share = if rng.random::<bool>() { 1.0 } else { (2.0 / columns.len() as f64).min(1.0) };

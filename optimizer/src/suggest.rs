@@ -1,17 +1,25 @@
 //! The answer to an ask: a pure function of it.
 
+use std::sync::Arc;
+
 use autoopt_epoch::formula::Linear;
 use autoopt_epoch::message::{Ask, Observation, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
+use crate::constraint;
+use crate::cost::Cost;
 use crate::design::{self, Grid, NoneLeft};
 use crate::known::Known;
 use crate::model::{self, Model};
 use crate::outlook::{Models, choose, outlook};
+use crate::pareto;
+use crate::placement::Classes;
 use crate::propose::{Proposal, propose};
 use crate::settings::{Design, Method, Settings, SettingsError};
 use crate::space::{Codec, SpaceError};
-use crate::surrogate::GpError;
+use crate::surrogate::warp::Warp;
+use crate::surrogate::{Gp, GpError};
+use crate::term::Term;
 
 /// What to evaluate next.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,11 +108,23 @@ fn modelled(
     if known.seen.len() + known.pending.len() < initial as usize {
         return space_filling(ask, settings, codec, known, seed, initial);
     }
-    let Some(Model { acquisition, warp }) = model::model(codec, known, seed)? else {
+    if !ask.other_goals.is_empty() {
+        return traded(ask, settings, codec, known, seed, initial);
+    }
+    let measured = known;
+    let known = &measured.pooled();
+    let Some(Model { mut acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, settings, codec, known, seed, initial);
     };
+    let cost = Cost::new(ask, codec);
+    acquisition.terms = terms(ask, codec, measured, &acquisition.objective, &warp, cost.as_ref())?;
     let mut rng = design::generator(seed);
-    match propose(&acquisition, codec, known, settings.candidates, seed, &mut rng) {
+    let proposal = propose(&acquisition, codec, known, settings.candidates, seed, &mut rng);
+    let proposal = match &cost {
+        Some(cost) => proposal.map(|p| cost.thrifty(&acquisition, known, p, &mut rng)),
+        None => proposal,
+    };
+    match proposal {
         Some(Proposal { point, promising }) => {
             let expected = acquisition.objective.predict(&point);
             let best = known
@@ -115,6 +135,10 @@ fn modelled(
                 "noisy expected improvement; {:+.2} standard deviations from the best known mean",
                 (best - expected.mean) / expected.variance.sqrt()
             );
+            let note = match &cost {
+                Some(cost) => format!("{note}; about {:.0} s", cost.seconds(&point)),
+                None => note,
+            };
             let promising = acquisition.working(promising);
             let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
             let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
@@ -124,11 +148,62 @@ fn modelled(
     }
 }
 
+/// The model's proposal for several goals.
+fn traded(
+    ask: &Ask,
+    settings: &Settings,
+    codec: &Codec,
+    known: &Known,
+    seed: u64,
+    initial: u32,
+) -> Result<Suggestion, SuggestError> {
+    let prepare = |model: &mut Model| -> Result<(), GpError> {
+        let Model { acquisition, warp } = model;
+        let cost = Cost::new(ask, codec);
+        acquisition.terms = terms(ask, codec, known, &acquisition.objective, warp, cost.as_ref())?;
+        Ok(())
+    };
+    match pareto::propose(ask, codec, known, settings.candidates, seed, prepare)? {
+        Some(point) => {
+            let note =
+                format!("noisy expected hypervolume improvement over {} goals", ask.other_goals.len() + 1);
+            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook: None })
+        }
+        None => space_filling(ask, settings, codec, known, seed, initial),
+    }
+}
+
+/// The evaluated parameters that no other are expected to be better than in every goal, with what is expected of them; the first is a
+/// compromise. For one goal, see [`recommend`].
+pub fn recommend_front(ask: &Ask) -> Result<Vec<pareto::Best>, SuggestError> {
+    Ok(pareto::recommend(ask, &codec(ask)?)?)
+}
+
+/// What the worth of a point is multiplied by beside the improvement expected there.
+fn terms(
+    ask: &Ask,
+    codec: &Codec,
+    measured: &Known,
+    objective: &Gp,
+    warp: &Warp,
+    cost: Option<&Cost>,
+) -> Result<Vec<Arc<dyn Term>>, GpError> {
+    let mut terms: Vec<Arc<dyn Term>> = Vec::new();
+    for constraint in constraint::models(ask, codec)? {
+        terms.push(Arc::new(constraint));
+    }
+    if let Some(classes) = Classes::new(measured, objective, warp, codec.columns()) {
+        terms.push(Arc::new(classes));
+    }
+    terms.extend(cost.map(Cost::term));
+    Ok(terms)
+}
+
 /// The best of the evaluated parameters by the averaged models, which see through noise; by value where there is no
 /// model. `None` if none was measured.
 pub fn recommend(ask: &Ask) -> Option<Parameters> {
     let codec = codec(ask).ok()?;
-    let known = Known::new(ask, &codec);
+    let known = Known::new(ask, &codec).pooled();
     if Settings::new(&ask.algorithm).ok()?.method != Method::Gp {
         return best_observed(&known);
     }

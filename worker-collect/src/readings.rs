@@ -106,6 +106,7 @@ mod tests {
         Measure {
             metrics: serde_json::from_value(metrics).unwrap(),
             objective: Objective { maximize: Some("rate".into()), minimize: None, unit: None },
+            other_objectives: Vec::new(),
             outcome_constraints: Vec::new(),
             baseline: None,
         }

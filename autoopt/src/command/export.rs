@@ -15,7 +15,7 @@ use crate::show::{plain, put, say, say_json};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A row of the CSV is a trial, baselines and closings included: what it is, its values (parameter.NAME), its metrics
-(metric.NAME), objective, outcome and times. An empty field is a value that is not known. The JSON holds the experiment and
+(metric.NAME), objective (and objective.2, … with whether it is of the front, where there are several), outcome and times. An empty field is a value that is not known. The JSON holds the experiment and
 its trials as the HTTP API shows them.
 
 Examples:
@@ -86,6 +86,10 @@ fn csv(detail: &ExperimentDetail, trials: &[TrialView]) -> Vec<u8> {
     let mut out = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> =
         ["number", "kind", "state", "outcome", "objective", "repeats"].map(str::to_owned).to_vec();
+    let others = detail.spec.other_objectives.len();
+    let front: BTreeSet<_> = detail.summary.front.iter().map(|f| f.trial).collect();
+    header.extend((2..others + 2).map(|i| format!("objective.{i}")));
+    header.extend((others > 0).then(|| "front".to_owned()));
     header.extend(parameters.iter().map(|name| format!("parameter.{name}")));
     header.extend(measured.iter().map(|name| format!("metric.{name}")));
     header.extend(["cluster", "submitted", "ended", "seconds", "trial", "note", "reason"].map(str::to_owned));
@@ -104,6 +108,8 @@ fn csv(detail: &ExperimentDetail, trials: &[TrialView]) -> Vec<u8> {
             text(trial.objective),
             trial.repeats.to_string(),
         ];
+        row.extend((0..others).map(|i| text(trial.others.get(i))));
+        row.extend((others > 0).then(|| text(front.contains(&trial.id).then_some("yes"))));
         row.extend(parameters.iter().map(|name| text(trial.parameters.get(*name))));
         row.extend(measured.iter().map(|name| text(trial.metrics.get(*name))));
         let seconds = trial.ended.map(|ended| ended.since(trial.submitted).as_secs_f64());

@@ -139,7 +139,8 @@ impl Run {
             say_json_line(&serde_json::json!({ "experiment": summary.view }));
         } else {
             say(summary.text());
-            let tables = [status::values(&report.experiment), report::placements(&report)];
+            let experiment = &report.experiment;
+            let tables = [status::front(experiment), status::values(experiment), report::placements(&report)];
             tables.iter().flatten().for_each(|table| say(format_args!("\n{table}")));
             say(format_args!("\nthe report is `{}`", written.display()));
             say(format_args!("everything is in `{}`", state.display()));

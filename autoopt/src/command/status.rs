@@ -72,7 +72,11 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
         text.push_str(&format!("\n  waits      for {cluster}, which the experiment {other} has now"));
     }
     text.push_str(&format!("\n  baseline   {}", baseline(e)));
-    text.push_str(&format!("\n  best       {}", best(e)));
+    if e.front.is_empty() {
+        text.push_str(&format!("\n  best       {}", best(e)));
+    } else {
+        text.push_str(&format!("\n  front      {}", on_front(e)));
+    }
     if let Some(outlook) = &e.outlook {
         text.push_str(&format!("\n  by model   {}", by_model(outlook)));
     }
@@ -88,10 +92,44 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     for epoch in &detail.running {
         text.push_str(&format!("\n  {}: {}", plain(&epoch.cluster), plain(&activity(epoch, now))));
     }
-    if let Some(values) = values(detail) {
-        text.push_str(&format!("\n\n{values}"));
+    for shown in [front(detail), values(detail)].into_iter().flatten() {
+        text.push_str(&format!("\n\n{shown}"));
     }
     text
+}
+
+/// How many trials there are to choose from.
+pub(crate) fn on_front(e: &ExperimentSummary) -> String {
+    let count = match e.front.len() {
+        1 => "1 trial".to_owned(),
+        n => format!("{n} trials"),
+    };
+    format!("{count} that no other is better than in everything")
+}
+
+/// The trials between which a choice is left, with what each objective came to.
+pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
+    let (spec, front) = (&detail.spec, &detail.summary.front);
+    let objectives = std::iter::once(&spec.objective).chain(&spec.other_objectives);
+    let mut header = vec!["trial".to_owned()];
+    header.extend(objectives.map(|o| {
+        let unit = o.unit.as_deref().map(|unit| format!(" ({unit})")).unwrap_or_default();
+        let way = if o.minimize.is_some() { "least" } else { "most" };
+        format!("{way} {}{unit}", plain(o.expression()))
+    }));
+    header.extend(spec.parameters.iter().map(|p| plain(&p.name)));
+    let mut shown = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for trial in front {
+        let mut row = vec![if trial.number == 0 { cell("baseline") } else { cell(trial.number) }];
+        row.extend(trial.values.iter().map(|value| cell(figure(*value))));
+        row.extend(
+            spec.parameters
+                .iter()
+                .map(|p| cell(trial.parameters.get(&p.name).map(ToString::to_string).unwrap_or_default())),
+        );
+        shown.add_row(row);
+    }
+    (!front.is_empty()).then(|| shown.trim_fmt())
 }
 
 fn baseline(e: &ExperimentSummary) -> String {

@@ -54,9 +54,12 @@ pub(crate) fn observation(trial: TrialView) -> Option<Observation> {
         parameters: trial.parameters,
         outcome,
         objective: trial.objective,
+        others: trial.others,
         std_error: None,
         repeats: trial.repeats,
         metrics: trial.metrics,
+        placement: None,
+        seconds: None,
         violations: Vec::new(),
     })
 }

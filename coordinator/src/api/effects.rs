@@ -49,7 +49,11 @@ async fn show(State(api): State<Api>, Path(path): Path<ExperimentPath>) -> Resul
         experiment.results = api.store.results(id).await?;
         let results = u32::try_from(experiment.results.len()).unwrap_or(u32::MAX);
         explanations.asked(id, now, results, trials);
-        let ask = crate::machine::question(&experiment, AskId::derived(id.0, &format!("explain/{results}")));
+        let ask = crate::machine::question(
+            &experiment,
+            AskId::derived(id.0, &format!("explain/{results}")),
+            Vec::new(),
+        );
         let (bus, explanations) = (api.bus.clone(), explanations.clone());
         tokio::spawn(async move {
             if let Err(error) = publish(&bus, &ask).await {

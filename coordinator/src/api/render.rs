@@ -9,12 +9,12 @@ use autoopt_epoch::statistics::drift;
 
 use super::view::{
     ArtifactView, AttemptEnding, AttemptView, BestView, ClusterHealth, ClusterView, ConfirmationView,
-    EpochDetail, EpochPhase, EpochView, ExperimentSummary, LeakView, LeakedView, PairView, RecommendedView,
-    SiteView, Spread, TrialPhase, TrialView,
+    EpochDetail, EpochPhase, EpochView, ExperimentSummary, FrontView, LeakView, LeakedView, PairView,
+    RecommendedView, SiteView, Spread, TrialPhase, TrialView,
 };
 use crate::machine::{
-    Attempt, Breaker, Cluster, Confirmation, Ending, Epoch, Experiment, Leaked, PairRun, Progress, Site,
-    Trial, TrialState,
+    Attempt, Breaker, Cluster, Confirmation, Ending, Epoch, Experiment, FrontTrial, Leaked, PairRun,
+    Progress, Site, Trial, TrialState,
 };
 use crate::store::ArtifactEntry;
 
@@ -59,6 +59,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             objective: best.objective,
             parameters: best.parameters.clone(),
         }),
+        front: e.front.iter().map(front).collect(),
         outlook: e.outlook.as_deref().cloned(),
         recommended: e
             .recommended()
@@ -71,6 +72,10 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
         started: e.submitted,
         ended: e.ended,
     }
+}
+
+fn front(f: &FrontTrial) -> FrontView {
+    FrontView { trial: f.trial, number: f.number, values: f.values.clone(), parameters: f.parameters.clone() }
 }
 
 fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {
@@ -140,6 +145,7 @@ pub fn trial(t: &Trial, name: &str) -> TrialView {
         outcome,
         reason,
         objective: objective(&t.measurements),
+        others: others(&t.measurements),
         metrics: metrics(&t.measurements),
         repeats: t.measurements.len().try_into().unwrap_or(u32::MAX),
     }
@@ -155,6 +161,11 @@ fn measured_on(t: &Trial) -> Option<String> {
 
 fn objective(measurements: &[Measurement]) -> Option<f64> {
     mean(measurements.iter().map(|m| m.objective))
+}
+
+fn others(measurements: &[Measurement]) -> Vec<f64> {
+    let count = measurements.iter().map(|m| m.others.len()).min().unwrap_or(0);
+    (0..count).filter_map(|i| mean(measurements.iter().map(|m| m.others[i]))).collect()
 }
 
 fn metrics(measurements: &[Measurement]) -> BTreeMap<String, f64> {

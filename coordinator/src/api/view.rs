@@ -52,6 +52,10 @@ pub struct ExperimentSummary {
     /// The best feasible trial so far, the baseline included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<BestView>,
+    /// With several objectives: the feasible trials that no other is better than in everything, the baseline among them, best first by
+    /// the first objective.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<FrontView>,
     /// What the optimizer made of the results when it last answered; absent while it has no model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
@@ -98,6 +102,17 @@ pub struct BestView {
     #[serde(default)]
     pub cluster: String,
     pub objective: f64,
+    pub parameters: Parameters,
+}
+
+/// A trial of the front of several objectives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FrontView {
+    pub trial: TrialId,
+    /// 0 is the baseline.
+    pub number: u32,
+    /// Of each objective, in the order of the experiment's.
+    pub values: Vec<f64>,
     pub parameters: Parameters,
 }
 
@@ -239,6 +254,9 @@ pub struct TrialView {
     /// The mean over its measured epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<f64>,
+    /// The mean of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<f64>,
     /// The mean of each metric over its measured epochs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,

@@ -148,6 +148,8 @@ impl Turn<'_> {
             submitted: at,
             state: TrialState::Waiting { not_before: at },
             measurements: Vec::new(),
+            placements: Vec::new(),
+            seconds: Vec::new(),
             epochs: 0,
             invalid: 0,
             broken: 0,

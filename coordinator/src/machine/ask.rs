@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use autoopt_epoch::id::{AskId, ExperimentId};
 use autoopt_epoch::message::{self, EventKind, Pending};
+use autoopt_epoch::space::Parameters;
 use serde_json::json;
 
 use super::events::seconds;
@@ -89,13 +90,13 @@ impl Turn<'_> {
     fn publish_ask(&mut self, id: ExperimentId, ask: AskId) {
         self.time_experiment(id);
         let Some(experiment) = self.experiment(id) else { return };
-        let question = question(experiment, ask);
+        let question = question(experiment, ask, self.in_force(experiment));
         self.effects.push(Effect::Ask(Box::new(question)));
     }
 }
 
-/// What an optimizer is asked, with the results and the trials that `experiment` has at hand.
-pub(crate) fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
+/// What an optimizer is asked, with the results and the trials that `experiment` has at hand, and what is in force on its clusters.
+pub(crate) fn question(experiment: &Experiment, ask: AskId, in_force: Vec<Parameters>) -> message::Ask {
     let spec = &experiment.spec;
     let in_use = experiment.sites.values().filter(|s| s.out_of_use.is_none()).count();
     let mut pending: Vec<_> = experiment.trials.values().filter(|t| counts(t.kind)).collect();
@@ -108,9 +109,12 @@ pub(crate) fn question(experiment: &Experiment, ask: AskId) -> message::Ask {
         algorithm: spec.algorithm.clone(),
         seed: spec.seed,
         goal: spec.objective.goal(),
+        other_goals: spec.goals().split_off(1),
         parameters: spec.parameters.clone(),
         constraints: spec.constraints.clone(),
         scale_free: spec.scale_free.clone(),
+        outcome_constraints: spec.outcome_constraints.clone(),
+        in_force,
         budget: spec.budget.trials,
         parallel: u32::try_from(in_use).unwrap_or(u32::MAX),
         results: experiment.results.clone(),

@@ -113,7 +113,7 @@ impl Turn<'_> {
         // it was not left for good, but what runs there now would not be what it says
         if self.experiment(id).is_some_and(|e| e.phase != Phase::Closing) {
             if let Some(site) = self.site_mut(id, cluster) {
-                site.out_of_use.get_or_insert(reason.clone());
+                site.out_of_use.get_or_insert_with(|| reason.clone());
             }
             self.end_waiting(id, |t| t.cluster.as_ref() == Some(cluster), &reason);
         }
@@ -125,6 +125,8 @@ impl Turn<'_> {
         if let Some(site) = self.site_mut(id, cluster) {
             site.closed = true;
             site.parted = Some(at);
+            // what an experiment finds that comes back to a cluster it has shared
+            site.in_force = site.in_force.take().and_then(|_| site.captured.clone());
         }
         self.world.index.owners.remove(cluster);
         self.change_cluster(cluster, |_| ());
@@ -164,8 +166,16 @@ impl Epoch {
     }
 }
 
-/// The best value beside the baseline of its own cluster, and the relative gain; positive is better.
+/// The best value beside the baseline of its own cluster, and the relative gain; positive is better. Of several objectives, the front.
 fn summary(experiment: &Experiment) -> (String, Option<f64>) {
+    if !experiment.front.is_empty() {
+        let each = experiment.front.iter().map(|f| match f.number {
+            0 => "the baseline".to_owned(),
+            number => format!("trial {number}"),
+        });
+        let each: Vec<String> = each.collect();
+        return (format!("nothing is better in everything than {}", each.join(", ")), None);
+    }
     let Some(best) = &experiment.best else { return ("nothing was measured".into(), None) };
     let of = |id| experiment.results.iter().find(|r| r.trial == id);
     let cluster = of(best.trial).map(|r| r.cluster.as_str());

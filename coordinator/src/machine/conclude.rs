@@ -9,6 +9,7 @@ use autoopt_epoch::statistics::Run;
 use autoopt_epoch::time::Timestamp;
 use serde_json::json;
 
+use super::class::{only_placement, placement};
 use super::events::title;
 use super::index::counts;
 use super::turn::Turn;
@@ -65,8 +66,13 @@ impl Turn<'_> {
         {
             site.runs.push(Run { at, objective: measured.objective });
         }
+        let seconds = self.note_values(epoch, verdict.outcome);
         let Some(trial) = self.trial_mut(experiment, epoch.trial) else { return };
-        trial.measurements.extend(epoch.measurement.clone());
+        if let Some(measurement) = &epoch.measurement {
+            trial.measurements.push(measurement.clone());
+            trial.placements.extend(placement(&epoch.outputs));
+            trial.seconds.push(seconds);
+        }
         let again = |policy, failed, limit| {
             if goes_on && failed < limit {
                 Next::Again(at.after(retry::pause(policy, failed, epoch.trial.0, "again")))
@@ -152,6 +158,7 @@ impl Turn<'_> {
         if counts(trial.kind) {
             *found.outcomes.entry(outcome).or_default() += 1;
         }
+        let one_goal = found.spec.other_objectives.is_empty();
         let mut leads = false;
         // the best of many runs of one configuration is no better configuration
         if let (Outcome::Measured, Some(objective), Some(cluster), false) =
@@ -165,6 +172,11 @@ impl Turn<'_> {
                     Some(Best { trial: id, number, cluster: cluster.to_owned(), objective, parameters });
             }
         }
+        if let Some(observation) =
+            observation.as_ref().filter(|_| outcome == Outcome::Measured && !trial.again)
+        {
+            found.extend_front(observation);
+        }
         found.results.extend(observation.clone());
         found.settled.insert(id, trial.parameters.clone());
         let hands_over = found.phase != Phase::Closing
@@ -172,7 +184,8 @@ impl Turn<'_> {
         let unit = found.spec.objective.unit.clone().map(|u| format!(" {u}")).unwrap_or_default();
         self.world.index.forget_trial(&trial);
         let value = objective.map(|o| format!(" with {o}{unit}")).unwrap_or_default();
-        let best = if leads && trial.kind != TrialKind::Baseline { ", the best so far" } else { "" };
+        let best =
+            if leads && one_goal && trial.kind != TrialKind::Baseline { ", the best so far" } else { "" };
         let because = reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
         let message = match (trial.kind, &trial.cluster) {
             (TrialKind::Closing, Some(cluster)) if outcome == Outcome::Measured => match hands_over {
@@ -276,9 +289,12 @@ fn observation(trial: &Trial, outcome: Outcome, cluster: &str) -> Option<Observa
         parameters: trial.parameters.clone(),
         outcome,
         objective: mean(&objectives),
+        others: mean_others(&trial.measurements),
         std_error: std_error(&objectives),
         repeats: u32::try_from(count).unwrap_or(u32::MAX),
         metrics: mean_metrics(&trial.measurements),
+        placement: only_placement(trial),
+        seconds: mean(&trial.seconds),
         violations: mean_violations(&trial.measurements),
     })
 }
@@ -293,6 +309,13 @@ fn std_error(values: &[f64]) -> Option<f64> {
     let mean = mean(values).filter(|_| values.len() > 1)?;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     Some((squares / (n - 1.0) / n).sqrt())
+}
+
+/// Of each further objective.
+fn mean_others(measurements: &[Measurement]) -> Vec<f64> {
+    let count = measurements.iter().map(|m| m.others.len()).min().unwrap_or(0);
+    let of = |i: usize| mean(&measurements.iter().map(|m| m.others[i]).collect::<Vec<f64>>());
+    (0..count).filter_map(of).collect()
 }
 
 /// Of the metrics that every repeat has.

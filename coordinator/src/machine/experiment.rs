@@ -39,6 +39,10 @@ pub struct Experiment {
     pub ask_after: Option<Timestamp>,
     /// The best feasible trial, the baseline included.
     pub best: Option<Best>,
+    /// With several objectives: the feasible trials that no other is better than in everything, the baseline among them; by the first
+    /// objective, best first.
+    #[serde(default)]
+    pub front: Vec<FrontTrial>,
     /// What the optimizer made of the results when it last answered.
     #[serde(default)]
     pub outlook: Option<Box<Outlook>>,
@@ -85,6 +89,7 @@ impl Experiment {
             refused: self.refused,
             ask_after: self.ask_after,
             best: self.best.clone(),
+            front: self.front.clone(),
             outlook: self.outlook.clone(),
             calm: self.calm,
             cut_short: self.cut_short,
@@ -109,8 +114,11 @@ impl Experiment {
 
     /// The values to go on with and the number of a trial that had them: those that are or were confirmed; before that what the
     /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. `None` while neither
-    /// beats the baseline.
+    /// beats the baseline, and where there are several objectives.
     pub fn recommended(&self) -> Option<(u32, &Parameters)> {
+        if !self.spec.other_objectives.is_empty() {
+            return None;
+        }
         if let Some(confirmation) = &self.confirmation {
             return Some((confirmation.number, &confirmation.parameters));
         }
@@ -198,6 +206,9 @@ pub struct Site {
     /// A person took it out of the experiment before that ended.
     #[serde(default)]
     pub left: bool,
+    /// What the last epoch has left in force.
+    #[serde(default)]
+    pub in_force: Option<Parameters>,
     /// Trials begun here and baselines begun again, where the experiment wants them again.
     #[serde(default)]
     pub begun: u32,
@@ -232,5 +243,15 @@ pub struct Best {
     #[serde(default)]
     pub cluster: String,
     pub objective: f64,
+    pub parameters: Parameters,
+}
+
+/// A trial of the front of several objectives, by the means of its repeats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontTrial {
+    pub trial: TrialId,
+    pub number: u32,
+    /// Of each objective, in their order.
+    pub values: Vec<f64>,
     pub parameters: Parameters,
 }

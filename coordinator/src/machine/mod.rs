@@ -16,7 +16,7 @@
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control`, `change` and `closing` (an experiment from end to end),
 //! `sharing` and `scheduling` (whose a free cluster is, and what begins there), `again` (the baseline once more), `confirm` (what was found against the baseline),
-//! `steps`, `plan` and `reports` (an epoch), `accept` and `conclude` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
+//! `steps`, `plan` and `reports` (an epoch), `accept`, `conclude`, `class`, `cost` and `front` (a trial), `ask` and `outlook` (the optimizer), `breaker` (a
 //! cluster's health), `leaks` (what was left behind on one), `retry` (pauses), `events` (the log's sentences), `index` (what is looked up,
 //! derived from the rest), `invariants` (the rules above as predicates).
 
@@ -25,15 +25,18 @@ mod again;
 mod ask;
 mod breaker;
 mod change;
+mod class;
 mod closing;
 mod cluster;
 mod conclude;
 mod confirm;
 mod confirmation;
 mod control;
+mod cost;
 mod epoch;
 mod events;
 mod experiment;
+mod front;
 mod index;
 pub mod invariants;
 mod leaks;
@@ -61,7 +64,7 @@ pub use change::Change;
 pub use cluster::{Breaker, Cluster, Leaked};
 pub use confirmation::{Confirmation, PairRun};
 pub use epoch::{Attempt, Ending, Epoch, Progress, Step, Verdict};
-pub use experiment::{Best, Experiment, OpenAsk, Phase, Site};
+pub use experiment::{Best, Experiment, FrontTrial, OpenAsk, Phase, Site};
 pub use trial::{Trial, TrialState};
 
 /// Everything that decisions are taken from: the open experiments, and the clusters.

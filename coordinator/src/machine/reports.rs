@@ -136,7 +136,8 @@ impl Turn<'_> {
         let Some(step) = epoch.step() else { return };
         let (kind, cluster) = (epoch.kind, epoch.cluster.clone());
         let title = title(kind, epoch.number, epoch.pair);
-        if let Some((kind, reason)) = lacks(step, &done) {
+        let others = self.experiment(experiment).map_or(0, |e| e.spec.other_objectives.len());
+        if let Some((kind, reason)) = lacks(step, &done, others) {
             let ending = Ending::Failed { kind, reason: reason.clone() };
             self.end_attempt(experiment, id, &worker, done, ending);
             return self.attempt_failed(experiment, id, kind, reason);
@@ -269,7 +270,7 @@ fn mismatch(epoch: &Epoch, report: &Report) -> Option<String> {
 }
 
 /// What a finished step should have brought and did not.
-fn lacks(step: Step, done: &Done) -> Option<(FailureKind, String)> {
+fn lacks(step: Step, done: &Done, others: usize) -> Option<(FailureKind, String)> {
     if step == plan::step(Stage::Apply, Action::Capture) && done.captured.is_none() {
         let reason = "the worker gave no captured values, so there would be nothing to restore";
         return Some((FailureKind::Broken, reason.into()));
@@ -282,6 +283,13 @@ fn lacks(step: Step, done: &Done) -> Option<(FailureKind, String)> {
                     FailureKind::Invalid,
                     format!("the objective is {}, not a number", m.objective),
                 ));
+            }
+            Some(m) if m.others.len() != others || !m.others.iter().all(|x| x.is_finite()) => {
+                let reason = format!(
+                    "the worker gave {} of {others} further objectives as numbers; is it of an older release?",
+                    m.others.iter().filter(|x| x.is_finite()).count()
+                );
+                return Some((FailureKind::Invalid, reason));
             }
             Some(_) => {}
         }

@@ -263,6 +263,7 @@ fn order(
     let measure = (step == plan::step(Stage::Collect, Action::Run)).then(|| Measure {
         metrics: spec.metrics.clone(),
         objective: spec.objective.clone(),
+        other_objectives: spec.other_objectives.clone(),
         outcome_constraints: spec.outcome_constraints.clone(),
         baseline: site.and_then(|s| s.baseline.clone()),
     });

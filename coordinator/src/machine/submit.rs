@@ -57,6 +57,7 @@ impl Turn<'_> {
             ask_after: None,
             sites: BTreeMap::new(),
             best: None,
+            front: Vec::new(),
             outlook: None,
             calm: 0,
             cut_short: false,

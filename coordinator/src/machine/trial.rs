@@ -30,6 +30,12 @@ pub struct Trial {
     pub state: TrialState,
     /// One for each measured epoch.
     pub measurements: Vec<Measurement>,
+    /// What the measured epochs tell of where their servers landed; shorter than `measurements` where one tells nothing.
+    #[serde(default)]
+    pub placements: Vec<String>,
+    /// How long the measured epochs took, in seconds, less what their changes cost.
+    #[serde(default)]
+    pub seconds: Vec<f64>,
     /// Epochs begun so far, by which their ids are derived.
     pub epochs: u32,
     /// Epochs that ended `invalid`, and `broken`; each has its limit.
@@ -61,6 +67,8 @@ impl Trial {
             submitted: at,
             state: TrialState::Waiting { not_before: at },
             measurements: Vec::new(),
+            placements: Vec::new(),
+            seconds: Vec::new(),
             epochs: 0,
             invalid: 0,
             broken: 0,

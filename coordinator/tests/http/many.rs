@@ -34,8 +34,12 @@ fn ended(experiment: ExperimentId, number: u32) -> (Trial, Epoch) {
     let sum: f64 = parameters.values().filter_map(Value::as_f64).map(|x| x * x).sum();
     let objective = 420_000.0 / (1.0 + sum) + 4_000.0 * lot(number, 9);
     let metrics = BTreeMap::from([("value".to_owned(), objective)]);
-    let measurement =
-        (!failed).then(|| Measurement { metrics: metrics.clone(), objective, violations: Vec::new() });
+    let measurement = (!failed).then(|| Measurement {
+        metrics: metrics.clone(),
+        objective,
+        others: Vec::new(),
+        violations: Vec::new(),
+    });
     let (outcome, reason) = if failed {
         (Outcome::Infeasible, Some(format!("no valid host was found for server {}", number % 7)))
     } else {
@@ -50,10 +54,13 @@ fn ended(experiment: ExperimentId, number: u32) -> (Trial, Epoch) {
         parameters: parameters.clone(),
         outcome,
         objective: measurement.as_ref().map(|m| m.objective),
+        others: Vec::new(),
         std_error: None,
         repeats: u32::from(!failed),
         metrics,
         violations: Vec::new(),
+        placement: None,
+        seconds: None,
     };
     let state =
         TrialState::Ended { at, outcome, reason: reason.clone(), observation: Some(Box::new(observation)) };
@@ -71,6 +78,8 @@ fn ended(experiment: ExperimentId, number: u32) -> (Trial, Epoch) {
         submitted: began,
         state,
         measurements: measurement.iter().cloned().collect(),
+        placements: Vec::new(),
+        seconds: Vec::new(),
         epochs: 1,
         invalid: 0,
         broken: 0,

@@ -286,8 +286,12 @@ fn experiment(seed: u64, noise: f64, value: impl Fn(f64) -> f64) -> Option<autoo
         // the sum of twelve uniform numbers is nearly normal, with variance 1
         let error = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
         let objective = value(x) * (noise * error).exp();
-        let measurement =
-            Measurement { metrics: [("m".to_owned(), objective)].into(), objective, violations: Vec::new() };
+        let measurement = Measurement {
+            metrics: [("m".to_owned(), objective)].into(),
+            objective,
+            others: Vec::new(),
+            violations: Vec::new(),
+        };
         let mut state = done(&order, lab.now);
         if let ReportState::Done(done) = &mut state {
             done.measurement = done.measurement.take().map(|_| measurement);

@@ -17,4 +17,5 @@ mod regressions;
 mod scenarios;
 mod sharing;
 mod support;
+mod told;
 mod unlike;

@@ -351,6 +351,7 @@ pub(crate) fn measured(order: &message::Epoch, at: Timestamp, violations: &[Viol
         measurement: (order.stage == Stage::Collect && order.action == Action::Run).then(|| Measurement {
             metrics: [("m".to_owned(), x)].into(),
             objective: x,
+            others: Vec::new(),
             violations: violations.to_vec(),
         }),
         ..Done::default()

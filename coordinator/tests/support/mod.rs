@@ -43,6 +43,7 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         ask_after: None,
         sites: BTreeMap::new(),
         best: None,
+        front: Vec::new(),
         outlook: None,
         calm: 0,
         cut_short: false,
@@ -69,6 +70,8 @@ pub(crate) fn trial(experiment: &Experiment, number: u32) -> Trial {
         submitted: at(i64::from(number)),
         state: TrialState::Waiting { not_before: at(5) },
         measurements: Vec::new(),
+        placements: Vec::new(),
+        seconds: Vec::new(),
         epochs: 0,
         invalid: 0,
         broken: 0,
@@ -85,9 +88,12 @@ pub(crate) fn measured(mut trial: Trial, objective: f64, ended: Timestamp) -> (T
         parameters: trial.parameters.clone(),
         outcome: Outcome::Measured,
         objective: Some(objective),
+        others: Vec::new(),
         std_error: None,
         repeats: 1,
         metrics: BTreeMap::from([("score".into(), objective)]),
+        placement: None,
+        seconds: None,
         violations: Vec::new(),
     };
     let observed = Some(Box::new(observation.clone()));
@@ -119,6 +125,7 @@ pub(crate) fn epoch(trial: &Trial) -> Epoch {
         measurement: Some(Measurement {
             metrics: BTreeMap::from([("score".into(), 1.5), ("latency".into(), 0.1)]),
             objective: 1.5,
+            others: Vec::new(),
             violations: Vec::new(),
         }),
         outputs: BTreeMap::from([(Stage::Load, serde_json::Map::new())]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check_metrics;
-use super::{Confirm, ExperimentSpec, WarmStart};
+use super::{AtEnd, Confirm, ExperimentSpec, WarmStart};
 use crate::message::{Stage, TrialKind};
 use crate::problem::Problem;
 use crate::space::Space;
@@ -50,6 +50,9 @@ pub fn check(spec: &ExperimentSpec) -> Vec<Problem> {
     }
     if let Some(given) = &spec.confirm {
         confirm(&mut problems, given);
+    }
+    if !spec.other_objectives.is_empty() {
+        several_objectives(&mut problems, spec);
     }
     problems
 }
@@ -178,6 +181,41 @@ fn confirm(problems: &mut Vec<Problem>, confirm: &Confirm) {
     if !part(confirm.level) {
         let message = format!("`level` is {}; expected a number between 0 and 1", confirm.level);
         problems.push(Problem::new("confirm.level", message).with_hint("0.95 is usual"));
+    }
+}
+
+/// With several objectives there is a front, and no best trial that everything else could rest on.
+fn several_objectives(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
+    let mut refuse = |path: &str, message: &str, hint: &str| {
+        problems.push(Problem::new(path, message).with_hint(hint));
+    };
+    if spec.confirm.is_some() {
+        refuse(
+            "confirm",
+            "an experiment with several objectives has a front and no best trial that could be confirmed",
+            "confirm a trial of the front by an experiment of its own, with one objective and its values as a preset",
+        );
+    }
+    if spec.at_end == AtEnd::Best {
+        refuse(
+            "at_end",
+            "an experiment with several objectives has no best trial to leave the clusters with",
+            "`restore`, or `keep`",
+        );
+    }
+    if spec.budget.stop_below.is_some() {
+        refuse(
+            "budget.stop_below",
+            "of several objectives no expected gain is told",
+            "remove it; `trials` and `wall_time` end the search",
+        );
+    }
+    if spec.clusters.len() > 1 {
+        refuse(
+            "clusters",
+            "several objectives are compared on one cluster only",
+            "one cluster, or one objective",
+        );
     }
 }
 

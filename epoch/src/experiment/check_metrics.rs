@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::MAX_NAME;
-use super::{ExperimentSpec, Metric};
+use super::{ExperimentSpec, Metric, Objective};
 use crate::formula::{Comparison, Expr};
 use crate::measure::BASELINE;
 use crate::problem::{Problem, list, nearest};
@@ -41,7 +41,10 @@ pub(super) fn check(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
             }
         }
     }
-    objective(problems, spec, &all);
+    objective(problems, "objective", &spec.objective, &all);
+    for (i, other) in spec.other_objectives.iter().enumerate() {
+        objective(problems, &format!("other_objectives[{i}]"), other, &all);
+    }
     for (i, text) in spec.outcome_constraints.iter().enumerate() {
         let path = format!("outcome_constraints[{i}]");
         match Comparison::parse(text) {
@@ -96,8 +99,8 @@ fn source(problems: &mut Vec<Problem>, path: &str, metric: &Metric) {
     }
 }
 
-fn objective(problems: &mut Vec<Problem>, spec: &ExperimentSpec, all: &[&str]) {
-    let given = [("maximize", &spec.objective.maximize), ("minimize", &spec.objective.minimize)];
+fn objective(problems: &mut Vec<Problem>, path: &str, objective: &Objective, all: &[&str]) {
+    let given = [("maximize", &objective.maximize), ("minimize", &objective.minimize)];
     let count = given.iter().filter(|(_, text)| text.is_some()).count();
     if count != 1 {
         let message = if count == 0 {
@@ -105,13 +108,12 @@ fn objective(problems: &mut Vec<Problem>, spec: &ExperimentSpec, all: &[&str]) {
         } else {
             "has both `maximize` and `minimize`"
         };
-        let problem =
-            Problem::new("objective", format!("the objective {message}; expected exactly one of them"));
+        let problem = Problem::new(path, format!("the objective {message}; expected exactly one of them"));
         problems.push(problem.with_hint("for example `maximize = \"throughput\"`"));
     }
     for (key, text) in given {
         let Some(text) = text else { continue };
-        let path = format!("objective.{key}");
+        let path = format!("{path}.{key}");
         match Expr::parse(text) {
             Ok(expr) if expr.names().is_empty() => {
                 problems.push(Problem::new(path, format!("`{text}` does not depend on any metric")));

@@ -55,6 +55,10 @@ pub struct ExperimentSpec {
     /// The numbers a trial yields.
     pub metrics: Vec<Metric>,
     pub objective: Objective,
+    /// Further objectives, none of which may be given up for another: what is sought is the front of the trials that no other one is
+    /// better than in everything. On one cluster, without `[confirm]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_objectives: Vec<Objective>,
     /// Over metrics: `latency_p95 <= 50`. A trial that breaks one is `violated`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcome_constraints: Vec<String>,
@@ -78,6 +82,11 @@ const fn five() -> u32 {
 }
 
 impl ExperimentSpec {
+    /// Which way each objective is better; the first is `objective`.
+    pub fn goals(&self) -> Vec<Goal> {
+        std::iter::once(&self.objective).chain(&self.other_objectives).map(Objective::goal).collect()
+    }
+
     /// The specification of one stage.
     pub const fn stage(&self, stage: Stage) -> &StageSpec {
         match stage {

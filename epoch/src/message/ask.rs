@@ -40,6 +40,9 @@ pub struct Ask {
     pub algorithm: Algorithm,
     pub seed: u64,
     pub goal: Goal,
+    /// Of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_goals: Vec<Goal>,
     pub parameters: Vec<Parameter>,
     /// Constraints between parameters, as the experiment has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +50,12 @@ pub struct Ask {
     /// Groups of parameters whose common scale does not matter, as the experiment has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale_free: Vec<Vec<String>>,
+    /// The experiment's outcome constraints, over the results' metrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcome_constraints: Vec<String>,
+    /// The values in force on each cluster where the trial may run at once; told where a parameter has a `change_cost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_force: Vec<Parameters>,
     /// Trials planned in all.
     pub budget: u32,
     /// Evaluations that can run at once.
@@ -70,6 +79,9 @@ pub struct Observation {
     /// The mean over repeats; present when measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<f64>,
+    /// The mean of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<f64>,
     /// Standard error of that mean; present from two repeats on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std_error: Option<f64>,
@@ -79,6 +91,14 @@ pub struct Observation {
     /// Mean of each metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
+    /// Which placement its servers had, where that is known and was the same in all its epochs: equal texts of one cluster, equal
+    /// placements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
+    /// How long its measured epochs took on average, in seconds, less what the changes before them cost by their parameters'
+    /// `change_cost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Outcome constraints that did not hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,

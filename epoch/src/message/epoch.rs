@@ -121,6 +121,9 @@ pub struct Epoch {
 pub struct Measure {
     pub metrics: Vec<Metric>,
     pub objective: Objective,
+    /// Further objectives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_objectives: Vec<Objective>,
     /// Comparisons over metrics that a feasible trial satisfies, such as `latency_p95 <= 50`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcome_constraints: Vec<String>,

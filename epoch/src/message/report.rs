@@ -73,6 +73,9 @@ pub struct Done {
 pub struct Measurement {
     pub metrics: BTreeMap<String, f64>,
     pub objective: f64,
+    /// Of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<f64>,
     /// The outcome constraints that do not hold; empty in a feasible epoch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::formula::Linear;
 use crate::problem::{Problem, list, nearest};
+use crate::time::Period;
 
 /// The value of one parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -122,6 +123,9 @@ pub struct Parameter {
     /// Every trial has this value; the parameter is not searched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<Value>,
+    /// How long a change of it takes, beside what every trial takes: `5m` where it needs a restart. Without it, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_cost: Option<Period>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,

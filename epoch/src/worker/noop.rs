@@ -139,5 +139,21 @@ fn measure(order: &Epoch) -> Result<Measurement, Failure> {
         ));
     }
     let metrics = std::iter::once(("value".to_owned(), value)).collect();
-    Ok(Measurement { metrics, objective: value, violations: Vec::new() })
+    Ok(Measurement { metrics, objective: value, others: others(order, value)?, violations: Vec::new() })
+}
+
+/// The further objectives, over the one metric there is.
+fn others(order: &Epoch, value: f64) -> Result<Vec<f64>, Failure> {
+    let lookup = |name: &str| (name == "value").then_some(value);
+    let asked = order.measure.iter().flat_map(|m| &m.other_objectives);
+    asked
+        .map(|o| {
+            Expr::parse(o.expression())
+                .map_err(|e| e.to_string())
+                .and_then(|e| e.eval(&lookup).map_err(|e| e.to_string()))
+        })
+        .collect::<Result<Vec<f64>, String>>()
+        .map_err(|error| {
+            Failure::new(FailureKind::Infeasible, format!("an objective has no value here: {error}"))
+        })
 }

@@ -376,6 +376,17 @@ impl Codec {
         all
     }
 
+    /// The columns of a parameter.
+    pub fn columns_of(&self, name: &str) -> Vec<usize> {
+        match self.names.iter().position(|n| n == name).map(|i| &self.axes[i]) {
+            None | Some(Axis::Constant(_)) => Vec::new(),
+            Some(Axis::Choice { column, .. }) => vec![*column],
+            Some(Axis::Number { column, special, .. }) => {
+                std::iter::once(*column).chain(special.as_ref().map(|(nominal, _)| *nominal)).collect()
+            }
+        }
+    }
+
     /// The columns of number parameters that are in force at `point`: not those overridden by a special value, or of a
     /// parameter without an effect.
     pub fn active(&self, point: &[f64], column: usize) -> bool {

@@ -204,6 +204,7 @@ mod tests {
             special: vec![],
             when: std::collections::BTreeMap::new(),
             fixed: None,
+            change_cost: None,
             unit: None,
             description: None,
         }

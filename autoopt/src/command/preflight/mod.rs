@@ -185,6 +185,7 @@ pub(super) fn order(spec: &ExperimentSpec, cluster: &str, stage: Stage, action: 
         measure: Some(Measure {
             metrics: spec.metrics.clone(),
             objective: spec.objective.clone(),
+            other_objectives: spec.other_objectives.clone(),
             outcome_constraints: spec.outcome_constraints.clone(),
             baseline: None,
         }),

@@ -6,6 +6,7 @@ use autoopt_coordinator::machine::Experiment;
 use autoopt_coordinator::store::Store;
 use autoopt_epoch::id::ExperimentId;
 
+use super::super::status::on_front;
 use crate::fault::Fault;
 use crate::show::change;
 use crate::standing::UNCONFIRMED;
@@ -38,6 +39,7 @@ impl Summary {
 fn gain(e: &ExperimentSummary) -> String {
     let baseline = e.baseline.values().next().map_or_else(|| "unknown".into(), |value| format!("{value:.6}"));
     match &e.best {
+        _ if !e.front.is_empty() => format!("the front: {}", on_front(e)),
         Some(best) if best.number > 0 => {
             let gain = e.gain.map(|gain| format!(" ({})", change(gain))).unwrap_or_default();
             let shown = e.confirmation.as_ref().map_or(UNCONFIRMED, |c| c.told.as_str());

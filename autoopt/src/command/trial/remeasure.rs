@@ -45,6 +45,7 @@ impl Remeasure {
         let asked = Measure {
             metrics: spec.metrics,
             objective: spec.objective,
+            other_objectives: spec.other_objectives,
             outcome_constraints: spec.outcome_constraints,
             // the first baseline stands for itself
             baseline: baseline(&trials, epoch)

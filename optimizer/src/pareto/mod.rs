@@ -1,0 +1,271 @@
+//! Several goals: proposals by noisy expected hypervolume improvement.
+//!
+//! Each goal has a model of its own, independent of the others. Whole functions are drawn from each; a draw's front is that of its
+//! values at the evaluated and the pending points, so that noise moves no point onto it and pending points are as good as done, and a point is
+//! worth the volume that its values would add to the draw's front, on average over the draws (noisy expected hypervolume
+//! improvement; Daulton, Balandat, Bakshy 2021). The draws are functions that can be looked at anywhere (Wilson et al. 2020), so
+//! that each candidate costs one look at each.
+
+mod volume;
+
+use autoopt_epoch::message::{Ask, Goal, Observation};
+use rand::RngExt;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::acquisition::Acquisition;
+use crate::design;
+use crate::known::Known;
+use crate::model::{self, Model};
+use crate::outlook::Models;
+use crate::propose::perturb;
+use crate::space::{Codec, Point};
+use crate::surrogate::warp::Warp;
+use crate::surrogate::{GpError, Paths};
+
+pub use volume::{Values, added, dominates, front, reference, volume};
+
+/// Functions drawn of each goal, and the same for more than two goals, where volumes are costly.
+const DRAWS: usize = 32;
+const FEW_DRAWS: usize = 12;
+/// The front of a draw is that of no more than so many evaluated points, the best ones.
+const MOST: usize = 300;
+/// Points that are refined, rounds of it, and looks around each in one round.
+const STARTS: usize = 6;
+const ROUNDS: usize = 6;
+const LOOKS: usize = 20;
+
+/// What each goal is and the values of a result in their order; the first goal is the experiment's objective.
+fn goals(ask: &Ask) -> Vec<Goal> {
+    std::iter::once(ask.goal).chain(ask.other_goals.iter().copied()).collect()
+}
+
+/// `ask` with goal `m` for its only one.
+fn only(ask: &Ask, m: usize) -> Ask {
+    let Some(other) = m.checked_sub(1) else { return Ask { other_goals: Vec::new(), ..ask.clone() } };
+    let results = ask.results.iter().map(|r| Observation {
+        objective: r.others.get(other).copied(),
+        std_error: None,
+        ..r.clone()
+    });
+    Ask { goal: ask.other_goals[other], other_goals: Vec::new(), results: results.collect(), ..ask.clone() }
+}
+
+/// A model of each goal.
+struct Goals {
+    /// Of each, its acquisition, whose Gaussian process counts, and the transformation of its values.
+    models: Vec<Model>,
+    known: Vec<Known>,
+}
+
+impl Goals {
+    /// `None` while nothing was measured.
+    fn new(ask: &Ask, codec: &Codec, seed: u64) -> Result<Option<Self>, GpError> {
+        let mut goals = Self { models: Vec::new(), known: Vec::new() };
+        for m in 0..goals_of(ask) {
+            let known = Known::new(&only(ask, m), codec).pooled();
+            let Some(model) = model::model(codec, &known, seed)? else { return Ok(None) };
+            goals.models.push(model);
+            goals.known.push(known);
+        }
+        Ok(Some(goals))
+    }
+
+    /// Evaluated points that may be recommended, each once.
+    fn evaluated(&self) -> Vec<Point> {
+        let measured = self.known[0].measured().filter(|s| s.allowed);
+        let mut points: Vec<Point> = measured.map(|s| s.point.clone()).collect();
+        points.dedup();
+        points
+    }
+
+    /// What is expected of `point`, in the sense "smaller is better".
+    fn expected(&self, point: &[f64]) -> Values {
+        let mean = |m: &Model| m.warp.invert(m.acquisition.objective.mean_at(point));
+        self.models.iter().map(mean).collect()
+    }
+}
+
+fn goals_of(ask: &Ask) -> usize {
+    1 + ask.other_goals.len()
+}
+
+/// Draws of every goal, and each draw's front.
+struct Trade<'a> {
+    warps: Vec<&'a Warp>,
+    /// By goal.
+    paths: Vec<Paths>,
+    /// By draw.
+    fronts: Vec<Vec<Values>>,
+    reference: Values,
+    /// The model of the first goal: what works and what else counts is the same for all.
+    beside: &'a Acquisition,
+}
+
+impl<'a> Trade<'a> {
+    fn new(goals: &'a Goals, codec: &Codec, rng: &mut Xoshiro256PlusPlus) -> Self {
+        let draws = if goals.models.len() > 2 { FEW_DRAWS } else { DRAWS };
+        let evaluated = goals.evaluated();
+        let expected: Vec<Values> = evaluated.iter().map(|p| goals.expected(p)).collect();
+        let best: Vec<Values> = front(&expected).into_iter().map(|i| expected[i].clone()).collect();
+        let spread: Vec<f64> = (0..goals.models.len())
+            .map(|m| {
+                let (low, high) = volume::range(expected.iter().map(|v| v[m]));
+                if high > low { high - low } else { high.abs().max(1.0) }
+            })
+            .collect();
+        let reference = reference(&best, &spread);
+        let paths: Vec<Paths> = goals
+            .models
+            .iter()
+            .map(|m| Paths::new(&m.acquisition.objective, codec.columns(), draws, rng))
+            .collect();
+        let warps = goals.models.iter().map(|m| &m.warp).collect();
+        let beside = &goals.models[0].acquisition;
+        let mut trade = Self { warps, paths, fronts: Vec::new(), reference, beside };
+        // the volume counts within the reference, near which only good points are
+        let mut order: Vec<usize> = (0..evaluated.len()).collect();
+        let beyond = |v: &Values| -> f64 {
+            (0..v.len()).map(|m| ((v[m] - trade.reference[m]) / spread[m]).max(0.0)).sum()
+        };
+        order.sort_by(|a, b| beyond(&expected[*a]).total_cmp(&beyond(&expected[*b])).then(a.cmp(b)));
+        let points: Vec<Point> = order
+            .into_iter()
+            .take(MOST)
+            .map(|i| evaluated[i].clone())
+            .chain(goals.known[0].pending.iter().take(MOST).cloned())
+            .collect();
+        let values = trade.values(&points);
+        trade.fronts = values
+            .into_iter()
+            .map(|of| {
+                let inside: Vec<Values> =
+                    of.into_iter().filter(|v| v.iter().zip(&trade.reference).all(|(x, r)| x < r)).collect();
+                front(&inside).into_iter().map(|i| inside[i].clone()).collect()
+            })
+            .collect();
+        trade
+    }
+
+    /// By draw and point.
+    fn values(&self, points: &[Point]) -> Vec<Vec<Values>> {
+        let drawn: Vec<_> = self.paths.iter().map(|p| p.at(points)).collect();
+        let value = |m: usize, i: usize, s: usize| self.warps[m].invert(drawn[m][(i, s)]);
+        (0..self.paths[0].count())
+            .map(|s| (0..points.len()).map(|i| (0..drawn.len()).map(|m| value(m, i, s)).collect()).collect())
+            .collect()
+    }
+
+    /// The logarithm of the mean volume that each point adds, times what else counts.
+    fn scores(&self, points: &[Point]) -> Vec<f64> {
+        let mut sums = vec![0.0; points.len()];
+        for (values, front) in self.values(points).into_iter().zip(&self.fronts) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += added(&value, front, &self.reference);
+            }
+        }
+        let beside = self.beside.beside(points);
+        // of points that add nothing in any draw the one that works most probably is the best
+        sums.iter().zip(beside).map(|(sum, log)| (sum + f64::MIN_POSITIVE).ln() + log).collect()
+    }
+}
+
+/// The point whose values are expected to add most to the front, neither evaluated nor pending; `None` while there is no model, or if
+/// every candidate is taken. `prepare` may add to what counts beside the goals.
+pub fn propose(
+    ask: &Ask,
+    codec: &Codec,
+    known: &Known,
+    candidates: usize,
+    seed: u64,
+    prepare: impl FnOnce(&mut Model) -> Result<(), GpError>,
+) -> Result<Option<Point>, GpError> {
+    let Some(mut goals) = Goals::new(ask, codec, seed)? else { return Ok(None) };
+    prepare(&mut goals.models[0])?;
+    let mut rng = design::generator(seed);
+    let trade = Trade::new(&goals, codec, &mut rng);
+    let evaluated = goals.evaluated();
+    let expected: Vec<Values> = evaluated.iter().map(|p| goals.expected(p)).collect();
+    let centres: Vec<&Point> = front(&expected).into_iter().map(|i| &evaluated[i]).collect();
+    let dimensions = codec.columns().len();
+    let mut pool: Vec<Point> = Vec::with_capacity(candidates);
+    for i in 0..candidates {
+        let drawn = if i % 2 == 0 || centres.is_empty() {
+            codec.sample(&design::sobol((i / 2) as u32, dimensions, seed))
+        } else {
+            let centre = centres[rng.random_range(0..centres.len())];
+            codec.snap(&perturb(centre, codec.columns(), &mut rng))
+        };
+        pool.extend(allowed(codec, known, drawn, &mut rng));
+    }
+    let scores = trade.scores(&pool);
+    let mut order: Vec<usize> = (0..pool.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    let mut best: Vec<(f64, Point)> =
+        order.into_iter().take(STARTS).map(|i| (scores[i], pool[i].clone())).collect();
+    for _ in 0..ROUNDS {
+        let mut around: Vec<(usize, Point)> = Vec::new();
+        for (start, (_, point)) in best.iter().enumerate() {
+            for _ in 0..LOOKS {
+                let near = codec.snap(&perturb(point, codec.columns(), &mut rng));
+                around.extend(allowed(codec, known, near, &mut rng).map(|p| (start, p)));
+            }
+        }
+        let points: Vec<Point> = around.iter().map(|(_, p)| p.clone()).collect();
+        for ((start, point), score) in around.into_iter().zip(trade.scores(&points)) {
+            if score > best[start].0 {
+                best[start] = (score, point);
+            }
+        }
+    }
+    Ok(best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, point)| point))
+}
+
+fn allowed(codec: &Codec, known: &Known, point: Point, rng: &mut Xoshiro256PlusPlus) -> Option<Point> {
+    let point = if codec.satisfied(&point) { Some(point) } else { codec.repair(&point, rng) };
+    point.filter(|p| !known.is_taken(p))
+}
+
+/// An evaluated point that no other is expected to be better than in every goal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    pub parameters: autoopt_epoch::space::Parameters,
+    /// What the models expect of it, by goal.
+    pub values: Vec<f64>,
+}
+
+/// The front of the evaluated points by the averaged models, which see through noise; the first of them is nearest to the best of
+/// every goal, each seen as a part of the front's range. Empty while nothing was measured.
+pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
+    let mut ensembles = Vec::new();
+    for m in 0..goals_of(ask) {
+        let known = Known::new(&only(ask, m), codec).pooled();
+        let Some(ensemble) = model::ensemble(codec, &known, ask.seed)? else { return Ok(Vec::new()) };
+        ensembles.push(ensemble);
+    }
+    let known = Known::new(&only(ask, 0), codec);
+    let mut seen: Vec<_> = known.measured().filter(|s| s.allowed).collect();
+    seen.dedup_by(|a, b| a.point == b.point);
+    let expected: Vec<Values> = seen
+        .iter()
+        .map(|s| {
+            let mean = |models: Models<'_>| models.warp.invert(models.mean_at(&s.point));
+            ensembles.iter().map(|e| mean(e.models())).collect()
+        })
+        .collect();
+    let best = front(&expected);
+    let ranges: Vec<(f64, f64)> =
+        (0..goals_of(ask)).map(|m| volume::range(best.iter().map(|i| expected[*i][m]))).collect();
+    let distance = |i: usize| -> f64 {
+        let part =
+            |(x, (low, high)): (&f64, &(f64, f64))| if high > low { (x - low) / (high - low) } else { 0.0 };
+        expected[i].iter().zip(&ranges).map(part).map(|p| p * p).sum()
+    };
+    let mut order = best;
+    order.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b)));
+    let goals = goals(ask);
+    let told = |i: usize| Best {
+        parameters: seen[i].parameters.clone(),
+        values: expected[i].iter().zip(&goals).map(|(x, goal)| -goal.sign() * x).collect(),
+    };
+    Ok(order.into_iter().map(told).collect())
+}
