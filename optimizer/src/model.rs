@@ -9,7 +9,7 @@ use crate::known::{Known, Seen};
 use crate::outlook::Models;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, sample, search};
-use crate::surrogate::warp::{CURVATURES, Warp};
+use crate::surrogate::warp::{Curve, Warp};
 use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
@@ -33,6 +33,8 @@ const BASELINE: usize = 16;
 const DRAWS: usize = 16;
 /// Results from which on curved transformations are tried.
 const CURVED_FROM: usize = 8;
+/// A transformation more curved than two that were no better is not tried.
+const WORSE: usize = 2;
 
 /// What to maximise over the space, and the transformation of the outputs.
 #[derive(Clone, Debug)]
@@ -202,7 +204,7 @@ impl Fitted {
             let density = density + warp.log_jacobian(&part.values);
             (density + level, density, Self { warp, hyper, data, part, pairs })
         });
-        let (_, mut density, mut best) =
+        let (_, density, mut best) =
             candidates.reduce(|a, b| if b.0 > a.0 { b } else { a }).expect("there is at least one alignment");
         // its own results would still decide on length scales and on the transformation
         let apart = |t: usize| {
@@ -217,22 +219,35 @@ impl Fitted {
             return Self::new(columns, &observations.select(&kept), baselines);
         }
         if best.part.points.len() >= CURVED_FROM {
-            let mut hyper = best.hyper.clone();
-            for log_delta in CURVATURES {
-                let warp = Warp::new(&best.data.values, Some(log_delta));
-                let found;
-                (hyper, found) =
-                    search(columns, &best.pairs, &transformed(&best.part, &warp), &[hyper], FEW_STEPS);
-                let total = found + warp.log_jacobian(&best.part.values);
-                if total > density {
-                    density = total;
-                    (best.warp, best.hyper) = (warp, hyper.clone());
-                }
-            }
+            best.curve(columns, density);
         }
         let part = transformed(&best.part, &best.warp);
         let (hyper, _) = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
         Self { hyper, ..best }
+    }
+
+    /// The transformation that makes the values most probable, `density` being that of the straight line.
+    fn curve(&mut self, columns: &[Column], mut density: f64) {
+        let straight = self.hyper.clone();
+        for curves in Curve::ALL {
+            let (mut hyper, mut worse) = (straight.clone(), 0);
+            for curve in curves {
+                let warp = Warp::new(&self.data.values, Some(*curve));
+                let found;
+                (hyper, found) =
+                    search(columns, &self.pairs, &transformed(&self.part, &warp), &[hyper], FEW_STEPS);
+                let total = found + warp.log_jacobian(&self.part.values);
+                if total > density {
+                    (density, worse) = (total, 0);
+                    (self.warp, self.hyper) = (warp, hyper.clone());
+                } else {
+                    worse += 1;
+                }
+                if worse == WORSE {
+                    break;
+                }
+            }
+        }
     }
 
     fn model(&self, columns: &[Column], hyper: &Hyper) -> Result<Gp, GpError> {

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import contenders, stored
 from .problems import dev_problems
+from .bbob import bbob_problems
 from .space import violation
 from .stairs import stair_problems
 
@@ -27,12 +28,14 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs")
+SETS = ("dev", "stairs", "bbob")
 
 
 def load_set(name):
     if name == "dev":
         return dev_problems()
+    if name == "bbob":
+        return bbob_problems()
     if name == "stairs":
         return stair_problems()
     raise SystemExit(f"unknown problem set {name!r}")
@@ -67,7 +70,7 @@ def sig(x):
     return None if x is None or not math.isfinite(x) else float(f"{x:.5g}")
 
 
-def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=False):
+def run_one(make, problem, setting, seed, budget, cpu_limit=None):
     """One optimisation run. `make(space, goal, seed, budget, workers)` -> contender."""
     workers, p_fail = SETTINGS[setting]
     better = (lambda a, b: a < b) if problem.goal == "minimize" else (lambda a, b: a > b)
@@ -78,7 +81,6 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=Fal
     queue, issued, done, clock = [], 0, 0, 0.0
     cps, cpu_at, failures, truncated, error = {}, {}, 0, False, None
     spent, n_best = 0.0, 0.0
-    classes, again = set(), {}
     try:
         while done < budget:
             want = min(workers - len(queue), budget - issued)
@@ -100,12 +102,7 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=Fal
                 c.tell(tid, None)
             else:
                 y = problem.evaluate(params, rng_for(problem.name, seed, i, 3))
-                placed = problem.placement(params) if hasattr(problem, "placement") else None
-                if placements and placed is not None:
-                    c.tell_placed(tid, y, placed)
-                else:
-                    c.tell(tid, y)
-                classes.add(placed)
+                c.tell(tid, y)
                 best_regret = min(best_regret, problem.regret(params))
                 if best_value is None or better(y, best_value):
                     best_value, best_params = y, params
@@ -119,7 +116,6 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=Fal
                 own = problem.regret(rec) if rec is not None else None
                 cps[str(done)] = [sig(own), sig(obs), sig(best_regret)]
                 cpu_at[str(done)] = round(spent, 3)
-                again[str(done)] = done - failures - len(classes)
             if cpu_limit and done < budget and c.cpu() - cpu0 > cpu_limit:
                 truncated = True
                 break
@@ -138,8 +134,6 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=Fal
         "cpu": cpu_at,
         "wall": round(time.time() - wall0, 2),
     }
-    if hasattr(problem, "placement"):
-        out["again"] = again  # evaluations of a placement that had been evaluated before
     if p_fail:
         out["failures"] = failures
     if truncated:
@@ -149,7 +143,7 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=Fal
     return out
 
 
-def worker(contender, jobs, out_file, stdio=None, cpu_limit=None, placements=False):
+def worker(contender, jobs, out_file, stdio=None, cpu_limit=None):
     """jobs: list of dicts(set, problem, setting, seed, budget); appends to out_file(set)."""
     cache = {}
 
@@ -160,7 +154,7 @@ def worker(contender, jobs, out_file, stdio=None, cpu_limit=None, placements=Fal
         if j["set"] not in cache:
             cache[j["set"]] = {p.name: p for p in load_set(j["set"])}
         p = cache[j["set"]][j["problem"]]
-        r = run_one(make, p, j["setting"], j["seed"], j["budget"], cpu_limit, placements)
+        r = run_one(make, p, j["setting"], j["seed"], j["budget"], cpu_limit)
         r = {"contender": contender, **r}
         f = out_file(j["set"])
         f.parent.mkdir(parents=True, exist_ok=True)

@@ -4,26 +4,55 @@
 //! matter are among the best. Every transformation here is increasing and does not depend on the unit or the zero of the
 //! objective.
 
-/// `ln δ` of the curved members of the family, from mild to strong.
-pub const CURVATURES: [f64; 4] = [0.0, -1.5, -3.0, -5.0];
+/// A curved member of the family.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Curve {
+    /// `z = ln(1 + t/δ)` with `t = (y − y_min) / (median − y_min)`: small `δ` spreads the best values and draws the bad ones together, as for times.
+    Best { log_delta: f64 },
+    /// `z = −ln(1 + s/δ)` with `s = (y_max − y) / (y_max − median)`: small `δ` draws the best values together, as for rates that span powers of ten.
+    Worst { log_delta: f64 },
+}
 
-/// An increasing map of values where smaller is better: with `t = (y − y_min) / (median − y_min)`, either `z = t` or
-/// `z = ln(1 + t/δ)`, then shifted and scaled to zero mean and unit variance. Small `δ` spreads the best values and draws
-/// the bad ones together; `δ → ∞` is the straight line. `δ` is at least the third best `t`.
+impl Curve {
+    /// From mild to strong, by end.
+    pub const ALL: [&[Self]; 2] = [
+        &[
+            Self::Best { log_delta: 0.0 },
+            Self::Best { log_delta: -1.5 },
+            Self::Best { log_delta: -3.0 },
+            Self::Best { log_delta: -5.0 },
+            Self::Best { log_delta: -8.0 },
+        ],
+        &[Self::Worst { log_delta: -1.0 }, Self::Worst { log_delta: -3.0 }, Self::Worst { log_delta: -6.0 }],
+    ];
+}
+
+/// An increasing map of values where smaller is better: the straight line or a [`Curve`], then shifted and scaled to zero mean and unit
+/// variance. `δ → ∞` is the straight line. `δ` is at least the third smallest distance from the end, so that no value stands apart by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warp {
     /// Makes sums and differences of values near the largest float safe.
     shrink: f64,
     low: f64,
     spread: f64,
-    delta: Option<f64>,
+    high: f64,
+    /// From the median to the worst.
+    far: f64,
+    delta: Option<Delta>,
     mean: f64,
     deviation: f64,
 }
 
+/// `δ` by end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Delta {
+    Best(f64),
+    Worst(f64),
+}
+
 impl Warp {
-    /// The member with `ln δ = log_delta` (`None`: the straight line), fitted to `values`, which are finite.
-    pub fn new(values: &[f64], log_delta: Option<f64>) -> Self {
+    /// The member with this curve (`None`: the straight line), fitted to `values`, which are finite.
+    pub fn new(values: &[f64], curve: Option<Curve>) -> Self {
         let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let shrink = if largest > 1e100 || (largest > 0.0 && largest < 1e-100) { 1.0 / largest } else { 1.0 };
         let shrink = if shrink.is_finite() { shrink } else { 1.0 };
@@ -33,10 +62,17 @@ impl Warp {
         let high = sorted.last().copied().unwrap_or(0.0);
         let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
         let spread = [median - low, high - low].into_iter().find(|s| *s > 0.0).unwrap_or(1.0);
-        // the best value alone would be drawn away from all others, lucky or not
-        let least = sorted.get(2).map_or(0.0, |third| (third - low) / spread);
-        let delta = log_delta.map(|log| log.exp().max(least));
-        let mut warp = Self { shrink, low, spread, delta, mean: 0.0, deviation: 1.0 };
+        let far = [high - median, high - low].into_iter().find(|s| *s > 0.0).unwrap_or(1.0);
+        // the last value alone would be drawn away from all others, lucky or not
+        let least =
+            |third: Option<&f64>, end: f64, scale: f64| third.map_or(0.0, |x| (x - end).abs() / scale);
+        let delta = curve.map(|curve| match curve {
+            Curve::Best { log_delta } => Delta::Best(log_delta.exp().max(least(sorted.get(2), low, spread))),
+            Curve::Worst { log_delta } => {
+                Delta::Worst(log_delta.exp().max(least(sorted.iter().rev().nth(2), high, far)))
+            }
+        });
+        let mut warp = Self { shrink, low, spread, high, far, delta, mean: 0.0, deviation: 1.0 };
         let n = values.len().max(1) as f64;
         let raw: Vec<f64> = values.iter().map(|v| warp.apply(*v)).collect();
         warp.mean = raw.iter().sum::<f64>() / n;
@@ -48,23 +84,31 @@ impl Warp {
 
     /// The transformed value.
     pub fn apply(&self, value: f64) -> f64 {
-        let t = (value * self.shrink - self.low) / self.spread;
         let z = match self.delta {
-            None => t,
-            Some(delta) => (t.max(0.0) / delta).ln_1p(),
+            None => self.from_best(value),
+            Some(Delta::Best(delta)) => (self.from_best(value).max(0.0) / delta).ln_1p(),
+            Some(Delta::Worst(delta)) => -(self.from_worst(value).max(0.0) / delta).ln_1p(),
         };
         (z - self.mean) / self.deviation
     }
 
-    /// The value whose transformed value is `z`. Below the smallest value that was seen it goes on as the formula does, by at
-    /// most `δ`.
+    fn from_best(&self, value: f64) -> f64 {
+        (value * self.shrink - self.low) / self.spread
+    }
+
+    fn from_worst(&self, value: f64) -> f64 {
+        (self.high - value * self.shrink) / self.far
+    }
+
+    /// The value whose transformed value is `z`. Beyond the end that a curve begins at it goes on as the formula does, by at most `δ`.
     pub fn invert(&self, z: f64) -> f64 {
         let z = z * self.deviation + self.mean;
-        let t = match self.delta {
-            None => z,
-            Some(delta) => delta * z.exp_m1(),
+        let scaled = match self.delta {
+            None => z * self.spread + self.low,
+            Some(Delta::Best(delta)) => delta * z.exp_m1() * self.spread + self.low,
+            Some(Delta::Worst(delta)) => self.high - delta * (-z).exp_m1() * self.far,
         };
-        (t * self.spread + self.low) / self.shrink
+        scaled / self.shrink
     }
 
     /// `ln dy/dt`, which members of the family share.
@@ -78,8 +122,14 @@ impl Warp {
         values
             .iter()
             .map(|value| {
-                let t = ((value * self.shrink - self.low) / self.spread).max(0.0);
-                self.delta.map_or(0.0, |delta| -(delta + t).ln()) - self.deviation.ln()
+                let curved = match self.delta {
+                    None => 0.0,
+                    Some(Delta::Best(delta)) => -(delta + self.from_best(*value).max(0.0)).ln(),
+                    Some(Delta::Worst(delta)) => {
+                        (self.spread / self.far).ln() - (delta + self.from_worst(*value).max(0.0)).ln()
+                    }
+                };
+                curved - self.deviation.ln()
             })
             .sum()
     }
@@ -90,6 +140,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn curves() -> impl Strategy<Value = Option<Curve>> {
+        proptest::option::of(proptest::sample::select(Curve::ALL.concat()))
+    }
+
     #[test]
     fn extremes_and_equal_values_stay_finite() {
         for values in [
@@ -99,10 +153,11 @@ mod tests {
             vec![0.0],
             vec![f64::MAX, f64::MIN],
         ] {
-            for delta in [None, Some(0.0), Some(-5.0)] {
-                let warp = Warp::new(&values, delta);
+            let curves = Curve::ALL.concat().into_iter().map(Some);
+            for curve in curves.chain([None]) {
+                let warp = Warp::new(&values, curve);
                 let z: Vec<f64> = values.iter().map(|v| warp.apply(*v)).collect();
-                assert!(z.iter().all(|z| z.is_finite() && z.abs() < 10.0), "{values:?} {delta:?} {z:?}");
+                assert!(z.iter().all(|z| z.is_finite() && z.abs() < 10.0), "{values:?} {curve:?} {z:?}");
                 assert!(warp.log_jacobian(&values).is_finite());
             }
         }
@@ -111,12 +166,11 @@ mod tests {
     proptest! {
         #[test]
         fn order_is_kept_and_unit_and_zero_are_of_no_matter(
-            values in proptest::collection::vec(-100.0..100.0f64, 3..30), scale in 0.01..100.0f64, shift in -50.0..50.0f64, curved: bool,
+            values in proptest::collection::vec(-100.0..100.0f64, 3..30), scale in 0.01..100.0f64, shift in -50.0..50.0f64, curve in curves(),
         ) {
-            let delta = curved.then_some(-1.5);
-            let warp = Warp::new(&values, delta);
+            let warp = Warp::new(&values, curve);
             let other: Vec<f64> = values.iter().map(|v| scale * v + shift).collect();
-            let moved = Warp::new(&other, delta);
+            let moved = Warp::new(&other, curve);
             for (a, b) in values.iter().zip(&other) {
                 prop_assert!((warp.apply(*a) - moved.apply(*b)).abs() < 1e-6);
                 for c in &values {
@@ -126,17 +180,18 @@ mod tests {
         }
 
         #[test]
-        fn inverse_gives_values_back(values in proptest::collection::vec(-100.0..100.0f64, 1..20), curved: bool) {
-            let warp = Warp::new(&values, curved.then_some(-3.0));
+        fn inverse_gives_values_back(values in proptest::collection::vec(-100.0..100.0f64, 1..20), curve in curves()) {
+            let warp = Warp::new(&values, curve);
             for v in &values {
                 prop_assert!((warp.invert(warp.apply(*v)) - v).abs() < 1e-6);
             }
         }
 
         #[test]
-        fn jacobian_is_the_derivative(values in proptest::collection::vec(-10.0..10.0f64, 3..9)) {
-            let warp = Warp::new(&values, Some(-1.5));
-            let at = values.iter().copied().fold(f64::MIN, f64::max);
+        fn jacobian_is_the_derivative(values in proptest::collection::vec(-10.0..10.0f64, 3..9), curve in curves()) {
+            let warp = Warp::new(&values, curve);
+            // between the ends, beyond which a curve is cut off
+            let at = 0.5 * (warp.low + warp.high);
             let h = 1e-5 * warp.spread;
             let numeric = (warp.apply(at + h) - warp.apply(at - h)) / (2.0 * h) * warp.spread;
             prop_assert!((warp.log_jacobian(&[at]) - numeric.ln()).abs() < 1e-4);
