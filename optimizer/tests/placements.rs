@@ -59,10 +59,17 @@ fn fewer_trials_are_bought_for_placements_that_are_known() {
 fn the_luckiest_of_one_placement_is_not_recommended_before_a_better_placement() {
     let hello = json!({"space": unit(2), "goal": "minimize", "algorithm": {"name": "sobol"}});
     let mut talk = Talk::new(&hello);
-    // one measurement of `a` was lucky; on average `b` is better
-    for (x, class, value) in
-        [(0.1, "a", 5.0), (0.2, "a", 1.0), (0.3, "a", 5.2), (0.7, "b", 2.0), (0.8, "b", 2.2), (0.9, "b", 1.9)]
-    {
+    // one measurement of `a` was lucky; on average `b` is better; `c` shows that placements decide most of what is measured
+    for (x, class, value) in [
+        (0.1, "a", 5.0),
+        (0.2, "a", 1.0),
+        (0.3, "a", 5.2),
+        (0.45, "c", 19.0),
+        (0.5, "c", 20.0),
+        (0.7, "b", 2.0),
+        (0.8, "b", 2.2),
+        (0.9, "b", 1.9),
+    ] {
         talk.send(&json!({"op": "tell", "params": {"x0": x, "x1": 0.5}, "value": value, "placement": class}));
     }
     let best = talk.send(&json!({"op": "best"}));

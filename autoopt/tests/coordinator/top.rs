@@ -7,11 +7,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::Services;
 
+/// What was drawn, without blanks: where a cell is blank already, the cursor moves over it.
+fn drawn(text: &str) -> String {
+    console::strip_ansi_codes(text).split_whitespace().collect()
+}
+
 /// Reads until what a terminal got contains the text.
 async fn until(screen: &mut (impl AsyncReadExt + Unpin), got: &mut String, text: &str) {
     let reading = async {
         let mut bytes = [0; 4096];
-        while !got.contains(text) {
+        while !drawn(got).contains(&drawn(text)) {
             let n = screen.read(&mut bytes).await.expect("it reads");
             assert!(n > 0, "it ended without `{text}`:\n{got}");
             got.push_str(&String::from_utf8_lossy(&bytes[..n]));

@@ -237,7 +237,8 @@ impl Turn<'_> {
             .experiment(trial.experiment)
             .into_iter()
             .flat_map(|e| e.trials.values())
-            .filter(|t| t.cluster.as_deref() == Some(cluster))
+            // while it is handed over, it is left all the same
+            .filter(|t| t.cluster.as_deref() == Some(cluster) && t.kind != TrialKind::Closing)
             .map(|t| t.id)
             .collect();
         for id in pinned {
