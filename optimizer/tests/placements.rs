@@ -66,6 +66,7 @@ fn the_luckiest_of_one_placement_is_not_recommended_before_a_better_placement() 
         (0.3, "a", 5.2),
         (0.45, "c", 19.0),
         (0.5, "c", 20.0),
+        (0.55, "c", 21.0),
         (0.7, "b", 2.0),
         (0.8, "b", 2.2),
         (0.9, "b", 1.9),
