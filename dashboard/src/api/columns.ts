@@ -12,8 +12,8 @@ export function useColumns(id: string) {
   return useLive(
     async () => {
       const before = known.current;
-      // more digits than are shown
-      const path = `${at`/v1/experiments/${id}/columns`}?digits=9&metrics=false`;
+      // as many digits as are shown
+      const path = `${at`/v1/experiments/${id}/columns`}?digits=6&metrics=false`;
       known.current = before ? merge(before, await get<Columns>(`${path}&changed_after=${before.position}`)) : await get<Columns>(path);
       return known.current;
     },
@@ -26,7 +26,7 @@ export function useColumns(id: string) {
 /** What is known of the trials without their values: there at once, however many they are. */
 export function useOutline(id: string) {
   return useLive(
-    () => get<Columns>(`${at`/v1/experiments/${id}/columns`}?outline=true&digits=9`),
+    () => get<Columns>(`${at`/v1/experiments/${id}/columns`}?outline=true&digits=6`),
     `outline ${id}`,
     () => false,
   );

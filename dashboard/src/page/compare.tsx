@@ -23,7 +23,7 @@ interface Course {
 async function load(ids: string[]): Promise<Course[]> {
   return Promise.all(
     ids.map(async (id) => {
-      const [detail, columns] = await Promise.all([get<Detail>(at`/v1/experiments/${id}`), get<Columns>(`${at`/v1/experiments/${id}/columns`}?digits=9&metrics=false`)]);
+      const [detail, columns] = await Promise.all([get<Detail>(at`/v1/experiments/${id}`), get<Columns>(`${at`/v1/experiments/${id}/columns`}?digits=6&metrics=false`)]);
       const all = rows(columns);
       const base = baselineBand(all)?.mean;
       const trials = all.filter((row) => row.kind !== "baseline");

@@ -85,18 +85,18 @@ impl Warp {
     /// The transformed value.
     pub fn apply(&self, value: f64) -> f64 {
         let z = match self.delta {
-            None => self.from_best(value),
-            Some(Delta::Best(delta)) => (self.from_best(value).max(0.0) / delta).ln_1p(),
-            Some(Delta::Worst(delta)) => -(self.from_worst(value).max(0.0) / delta).ln_1p(),
+            None => self.above_best(value),
+            Some(Delta::Best(delta)) => (self.above_best(value).max(0.0) / delta).ln_1p(),
+            Some(Delta::Worst(delta)) => -(self.below_worst(value).max(0.0) / delta).ln_1p(),
         };
         (z - self.mean) / self.deviation
     }
 
-    fn from_best(&self, value: f64) -> f64 {
+    fn above_best(&self, value: f64) -> f64 {
         (value * self.shrink - self.low) / self.spread
     }
 
-    fn from_worst(&self, value: f64) -> f64 {
+    fn below_worst(&self, value: f64) -> f64 {
         (self.high - value * self.shrink) / self.far
     }
 
@@ -124,9 +124,9 @@ impl Warp {
             .map(|value| {
                 let curved = match self.delta {
                     None => 0.0,
-                    Some(Delta::Best(delta)) => -(delta + self.from_best(*value).max(0.0)).ln(),
+                    Some(Delta::Best(delta)) => -(delta + self.above_best(*value).max(0.0)).ln(),
                     Some(Delta::Worst(delta)) => {
-                        (self.spread / self.far).ln() - (delta + self.from_worst(*value).max(0.0)).ln()
+                        (self.spread / self.far).ln() - (delta + self.below_worst(*value).max(0.0)).ln()
                     }
                 };
                 curved - self.deviation.ln()
