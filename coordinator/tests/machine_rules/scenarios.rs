@@ -164,35 +164,21 @@ fn what_teaches_is_told_and_what_does_not_is_not() {
     let more = json!({"budget": {"trials": 4}, "algorithm": {"name": "x"}, "repeats": 2});
     let mut lab = Lab::with(&spec("e", &["c"], more));
     lab.work();
-    let answer = |lab: &mut Lab, x: i64| {
-        let ask = lab.asks.pop().unwrap();
-        let trial = autoopt_epoch::message::Trial {
-            experiment: "e".into(),
-            parameters: [("x".to_owned(), Value::Int(x))].into(),
-            trial: None,
-            ask: Some(ask.ask),
-            cluster: None,
-            note: None,
-            outlook: None,
-        };
-        assert_eq!(lab.send(trial), None);
-        ask
-    };
-    assert_eq!(answer(&mut lab, 1).results.len(), 1);
+    assert_eq!(lab.answer(1).results.len(), 1);
     let bench = lab.work_until(Stage::Bench);
     lab.fail(&bench, FailureKind::Infeasible);
     lab.work();
-    assert_eq!(answer(&mut lab, 2).results.len(), 2);
+    assert_eq!(lab.answer(2).results.len(), 2);
     let collect = lab.work_until(Stage::Collect);
     let violation = Violation { constraint: "m <= 1".into(), by: 1.0 };
     lab.report(&collect, measured(&collect, lab.now, &[violation]));
     assert_eq!((lab.orders[0].stage, lab.orders[0].action), (Stage::Apply, Action::Undo), "restored at once");
     lab.work();
-    answer(&mut lab, 3);
+    lab.answer(3);
     let bench = lab.work_until(Stage::Bench);
     lab.fail(&bench, FailureKind::Abandoned);
     lab.work();
-    answer(&mut lab, 4);
+    lab.answer(4);
     lab.work();
     let ended = lab.experiment();
     assert_eq!(ended.phase, Phase::Ended);

@@ -28,17 +28,8 @@ fn submit(lab: &mut Lab, n: u128, name: &str, clusters: &[&str], more: &Json) {
 }
 
 fn answer(lab: &mut Lab) -> bool {
-    let Some(ask) = lab.asks.pop() else { return false };
-    let trial = message::Trial {
-        experiment: ask.experiment,
-        parameters: [("x".to_owned(), Value::Int(i64::from(ask.number) * 5 + 10))].into(),
-        trial: None,
-        ask: Some(ask.ask),
-        cluster: None,
-        note: None,
-        outlook: None,
-    };
-    assert_eq!(lab.send(trial), None);
+    let Some(number) = lab.asks.last().map(|ask| ask.number) else { return false };
+    lab.answer(i64::from(number) * 5 + 10);
     true
 }
 

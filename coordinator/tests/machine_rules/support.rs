@@ -263,6 +263,22 @@ impl Lab {
         self.give(Input::Trial { message: MessageId(Uuid::from_u128(1_000_000 + self.messages)), trial })
     }
 
+    /// Answers the latest ask with this value of `x`, and returns the ask.
+    pub(crate) fn answer(&mut self, x: i64) -> message::Ask {
+        let ask = self.asks.pop().unwrap();
+        let trial = message::Trial {
+            experiment: ask.experiment.clone(),
+            parameters: [("x".to_owned(), Value::Int(x))].into(),
+            trial: None,
+            ask: Some(ask.ask),
+            cluster: None,
+            note: None,
+            outlook: None,
+        };
+        assert_eq!(self.send(trial), None);
+        ask
+    }
+
     /// The one order that is out.
     pub(crate) fn order(&mut self) -> message::Epoch {
         assert_eq!(self.orders.len(), 1, "{:#?}", self.orders);

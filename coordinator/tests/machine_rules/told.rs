@@ -2,7 +2,7 @@
 
 use autoopt_coordinator::machine::{Input, TrialState};
 use autoopt_epoch::failure::Outcome;
-use autoopt_epoch::message::{self, Action, Done, Observation, ReportState, Stage, TrialKind};
+use autoopt_epoch::message::{Action, Done, Observation, ReportState, Stage, TrialKind};
 use autoopt_epoch::space::Value;
 use serde_json::json;
 
@@ -25,20 +25,6 @@ fn work(lab: &mut Lab, seconds: u64, placed: &dyn Fn(i64) -> Option<&'static str
     }
 }
 
-fn answer(lab: &mut Lab, x: i64) {
-    let ask = lab.asks.pop().unwrap();
-    let refused = lab.send(message::Trial {
-        experiment: "e".into(),
-        parameters: [("x".to_owned(), Value::Int(x))].into(),
-        trial: None,
-        ask: Some(ask.ask),
-        cluster: None,
-        note: None,
-        outlook: None,
-    });
-    assert_eq!(refused, None);
-}
-
 fn result(results: &[Observation], number: u32) -> &Observation {
     results.iter().find(|r| r.number == number).unwrap()
 }
@@ -55,7 +41,7 @@ fn a_trial_s_placement_is_told_if_all_its_epochs_had_it() {
     };
     work(&mut lab, 1, &placed);
     for x in [1, 2, 3] {
-        answer(&mut lab, x);
+        lab.answer(x);
         work(&mut lab, 1, &placed);
     }
     let results = lab.asks.last().unwrap().results.clone();
@@ -78,7 +64,7 @@ fn costs_of_changes_are_taken_from_lengths_and_what_is_in_force_is_told() {
     assert_eq!(lab.asks.last().unwrap().in_force, [[("x".to_owned(), Value::Int(7))].into()]);
     let mut lengths = Vec::new();
     for (number, x) in [(1, 40), (2, 40)] {
-        answer(&mut lab, x);
+        lab.answer(x);
         work(&mut lab, 5, &|_| None);
         lengths.push(result(&lab.asks.last().unwrap().results, number).seconds.unwrap());
     }
@@ -86,7 +72,7 @@ fn costs_of_changes_are_taken_from_lengths_and_what_is_in_force_is_told() {
     assert_eq!(lengths, [8.0, 20.0]);
     assert_eq!(lab.asks.last().unwrap().in_force, [[("x".to_owned(), Value::Int(40))].into()]);
     lab.crash();
-    answer(&mut lab, 50);
+    lab.answer(50);
     work(&mut lab, 5, &|_| None);
     assert_eq!(result(&lab.asks.last().unwrap().results, 3).seconds, Some(8.0), "also after a restart");
 }
