@@ -36,7 +36,8 @@ pub(crate) fn check() -> Result<Verdict> {
 }
 
 fn tests() -> Result<Verdict> {
-    let binary = ["-p", "autoopt-tests", "--test", "lab"];
+    // all of the workspace, or dependencies would be built once more with other features
+    let binary = ["--workspace", "--test", "lab"];
     if installed("nextest") {
         pass(cargo().args(["nextest", "run"]).args(binary))?;
     } else {

@@ -30,11 +30,6 @@ pub(crate) const TASKS: &[Task] = &[
     Task { name: "fmt", about: "the code is formatted", run: fmt },
     Task { name: "clippy", about: "no lint fires", run: clippy },
     Task { name: "test", about: "tests and the examples in the documentation pass", run: test },
-    Task {
-        name: "traces",
-        about: "with the feature `otel`, a trial is one trace through all services",
-        run: traces,
-    },
     Task { name: "doc", about: "the documentation builds without a warning", run: doc },
     Task {
         name: "deny",
@@ -82,20 +77,6 @@ fn test() -> Result<Verdict> {
     }
 }
 
-/// The services are built with the optional feature for this, and without it by what comes next.
-fn traces() -> Result<Verdict> {
-    let feature = ["--features", "autoopt-epoch/otel"];
-    pass(cargo().args(["clippy", "-p", "autoopt-epoch", "-p", "autoopt-tests", "--all-targets"]).args([
-        "--features",
-        "autoopt-tests/otel",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    pass(cargo().args(["build", "--workspace", "--bins"]).args(feature))?;
-    pass(cargo().args(["test", "-p", "autoopt-tests", "--features", "otel", "--test", "services", "traces"]))
-}
-
 fn doc() -> Result<Verdict> {
     pass(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
@@ -121,14 +102,10 @@ fn demo() -> Result<Verdict> {
     let arguments = readme.lines().find_map(|line| line.strip_prefix(COMMAND));
     let arguments = arguments.with_context(|| format!("README.md has no line `{COMMAND}…`"))?;
     let state = std::env::temp_dir().join(format!("autoopt-demo-{}", std::process::id()));
-    pass(cargo().args(["build", "-p", "autoopt"]))?;
-    let ran = pass(
-        cargo()
-            .args(["run", "-q", "-p", "autoopt", "--"])
-            .args(arguments.split_whitespace())
-            .arg("--state")
-            .arg(&state),
-    );
+    // by itself it would be built with other features of its dependencies, all over again
+    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    let mut autoopt = Command::new(root().join("target/debug/autoopt"));
+    let ran = pass(autoopt.args(arguments.split_whitespace()).arg("--state").arg(&state));
     let database = std::fs::read_dir(&state).map(|files| files.count() > 0).unwrap_or(false);
     if state.exists() {
         std::fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))?;
@@ -143,7 +120,7 @@ fn faults() -> Result<Verdict> {
     pass(cargo().args(["build", "--workspace", "--bins"]))?;
     let short =
         ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1", "--wrong-clocks"];
-    pass(cargo().args(["run", "-q", "-p", "autoopt-tests", "--bin", "faults", "--"]).args(short))
+    pass(Command::new(root().join("target/debug/faults")).args(short))
 }
 
 /// Runs a command from the root of the workspace; its output goes where ours goes.

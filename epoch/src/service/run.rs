@@ -65,7 +65,6 @@ impl From<BadFilter> for Exit {
         Self::Usage(error.to_string())
     }
 }
-#[cfg(feature = "otel")]
 impl From<trace::export::BadCollector> for Exit {
     fn from(error: trace::export::BadCollector) -> Self {
         Self::Usage(error.to_string())
@@ -116,13 +115,7 @@ pub fn start(
     let records = telemetry::init(&origin, log)?;
     tracing::info!("{name} {version} starts");
     if let Some(collector) = &log.traces {
-        #[cfg(feature = "otel")]
         trace::export::start(&origin, version, collector)?;
-        #[cfg(not(feature = "otel"))]
-        tracing::warn!(
-            collector,
-            "log.traces has no effect: {name} was built without the feature `otel` (docs/monitoring.md)"
-        );
     }
     Ok(records)
 }

@@ -8,7 +8,7 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use super::{EXPORT, Role, Span, Told};
 use crate::log::Origin;
@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 const GATHER: Duration = Duration::from_secs(1);
 /// So many do not wait.
 const FULL: usize = 512;
+/// So many may wait for a collector that answers slowly: a few seconds of a busy coordinator, some megabytes.
+const QUEUE: usize = 8192;
 /// How long a request may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -50,7 +52,7 @@ pub(crate) fn start(origin: &Origin, version: &'static str, url: &str) -> Result
             KeyValue::new("service.instance.id", origin.process.clone()),
         ]);
     exporter.set_resource(&resource.build());
-    let (tell, told) = unbounded_channel();
+    let (tell, told) = channel(QUEUE);
     if EXPORT.set(tell).is_ok() {
         tokio::spawn(send(exporter, told));
     }
@@ -58,7 +60,7 @@ pub(crate) fn start(origin: &Origin, version: &'static str, url: &str) -> Result
 }
 
 /// Sends spans in batches, for ever. What a collector does not take is lost: no service waits for it.
-async fn send(exporter: SpanExporter, mut told: UnboundedReceiver<Told>) {
+async fn send(exporter: SpanExporter, mut told: Receiver<Told>) {
     let scope = InstrumentationScope::builder("autoopt").build();
     let mut failing = false;
     while let Some(first) = told.recv().await {

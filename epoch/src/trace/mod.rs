@@ -5,14 +5,13 @@
 //! a crash carries the same context; and the services agree about parents without asking each other. The context travels in
 //! the header `traceparent` (W3C Trace Context) of trials, orders, reports and asks, whether or not anything is exported.
 //!
-//! Spans are exported over OTLP where this crate is built with the feature `otel` and `[log] traces` names a collector.
+//! Spans are exported over OTLP where `[log] traces` names a collector.
 
-#[cfg(feature = "otel")]
 pub(crate) mod export;
 
 use std::collections::BTreeMap;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
 use crate::bus::Outgoing;
@@ -128,10 +127,9 @@ pub struct Span {
 }
 
 /// Where ended spans go.
-static EXPORT: std::sync::OnceLock<UnboundedSender<Told>> = std::sync::OnceLock::new();
+static EXPORT: std::sync::OnceLock<Sender<Told>> = std::sync::OnceLock::new();
 
 /// What the exporter is told.
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "there is no exporter to read it"))]
 enum Told {
     Ended(Box<Span>),
     /// Send what there is, and say when that is done.
@@ -143,11 +141,11 @@ pub fn wanted() -> bool {
     EXPORT.get().is_some()
 }
 
-/// Gives a span to the exporter, if there is one.
+/// Gives a span to the exporter, if there is one. A span that finds its queue full, as behind a collector that answers
+/// slowly, is lost: neither a service's work nor its memory may hang on who watches it.
 pub fn record(span: Span) {
     if let Some(export) = EXPORT.get() {
-        // it ends with the process
-        let _ = export.send(Told::Ended(Box::new(span)));
+        let _ = export.try_send(Told::Ended(Box::new(span)));
     }
 }
 
@@ -155,10 +153,14 @@ pub fn record(span: Span) {
 pub(crate) async fn flush() {
     let Some(export) = EXPORT.get() else { return };
     let (done, told) = tokio::sync::oneshot::channel();
-    if export.send(Told::Flush(done)).is_ok() {
-        // without an answer there is nothing more to do
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), told).await;
-    }
+    let flushed = async {
+        // it ends with the process
+        if export.send(Told::Flush(done)).await.is_ok() {
+            let _ = told.await;
+        }
+    };
+    // without an answer there is nothing more to do
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(3), flushed).await;
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 mod logs;
 mod tls;
-#[cfg(feature = "otel")]
 mod traces;
 
 use std::path::Path;

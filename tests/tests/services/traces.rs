@@ -1,4 +1,4 @@
-//! Traces: what a trial went through, as a collector sees it. Only where the services are built with the feature `otel`.
+//! Traces: what a trial went through, as a collector sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
