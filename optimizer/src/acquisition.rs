@@ -55,7 +55,9 @@ pub struct Acquisition {
     /// What the objective may be at the best points and at the pending ones. Improvement over a draw's own best is
     /// nothing where the model knows no more than there, so that noise is no reason to measure the same again, and pending
     /// points are as good as done.
-    pub draws: Draws,
+    ///
+    /// One for each set of hyperparameters: the worth is the mean over all (Snoek, Larochelle, Adams 2012).
+    pub draws: Vec<Draws>,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
     /// What else its worth is multiplied by.
@@ -65,12 +67,18 @@ pub struct Acquisition {
 impl Acquisition {
     /// `ln E_s[EI_s(x)] + ln P(x works)` of each point: noisy expected improvement, the mean over the draws.
     pub fn scores(&self, points: &[Point]) -> Vec<f64> {
-        let mut terms = vec![0.0; self.draws.count()];
-        let mut scores: Vec<f64> = self
-            .draws
-            .predict_all(points)
-            .into_iter()
-            .map(|(variance, means)| improvement(&self.draws, variance, &means, &mut terms))
+        self.scores_under(&self.draws, points)
+    }
+
+    /// The same under one set of hyperparameters.
+    pub fn rough_scores(&self, points: &[Point]) -> Vec<f64> {
+        self.scores_under(&self.draws[..1], points)
+    }
+
+    fn scores_under(&self, draws: &[Draws], points: &[Point]) -> Vec<f64> {
+        let by_model: Vec<Vec<f64>> = draws.iter().map(|draws| improvements(draws, points)).collect();
+        let mut scores: Vec<f64> = (0..points.len())
+            .map(|i| log_mean_exp(&by_model.iter().map(|scores| scores[i]).collect::<Vec<f64>>()))
             .collect();
         scores.iter_mut().zip(self.beside(points)).for_each(|(score, log)| *score += log);
         scores
@@ -101,7 +109,14 @@ impl Acquisition {
 
     /// The worth of one point and its gradient by position, 0 in nominal columns.
     pub fn score_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        let (mut score, mut gradient) = improvement_with_gradient(&self.draws, x);
+        let each: Vec<(f64, Vec<f64>)> =
+            self.draws.iter().map(|draws| improvement_with_gradient(draws, x)).collect();
+        let mut score = log_mean_exp(&each.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
+        let mut gradient = vec![0.0; x.len()];
+        for (one, slope) in &each {
+            let share = (one - score).exp() / each.len() as f64;
+            gradient.iter_mut().zip(slope).for_each(|(g, s)| *g += share * s);
+        }
         if let Some(gp) = &self.feasibility {
             let (posterior, mean_gradient, variance_gradient) = gp.predict_with_gradient(x);
             let z = feasibility_z(gp, posterior);
@@ -125,6 +140,13 @@ impl Acquisition {
         }
         (score, gradient)
     }
+}
+
+/// `ln (1/S) Σ_s EI_s` at each point.
+fn improvements(draws: &Draws, points: &[Point]) -> Vec<f64> {
+    let mut terms = vec![0.0; draws.count()];
+    let predicted = draws.predict_all(points).into_iter();
+    predicted.map(|(variance, means)| improvement(draws, variance, &means, &mut terms)).collect()
 }
 
 /// `ln (1/S) Σ_s EI_s`; leaves `ln EI_s/σ` in `terms`.
@@ -217,21 +239,24 @@ mod tests {
             log_noise: -4.0,
             tasks: Vec::new(),
         };
-        let values = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
+        let values: Vec<f64> = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
         let labels = points.iter().map(|p| if p[0] + p[1] > 1.2 { -1.0 } else { 1.0 }).collect();
         let repeats = vec![1.0; 12];
-        let objective = Gp::new(
-            &columns,
-            &hyper,
-            &Data { points: points.clone(), values, repeats: repeats.clone(), ..Data::default() },
-        )
-        .unwrap();
+        let data = Data { points: points.clone(), values, repeats: repeats.clone(), ..Data::default() };
+        let objective = Gp::new(&columns, &hyper, &data).unwrap();
+        let rougher = Hyper { log_lengths: vec![-1.6, -1.1], log_noise: -2.0, ..hyper.clone() };
+        let rougher = Gp::new(&columns, &rougher, &data).unwrap();
         let feasibility =
             Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
         for feasibility in [None, Some(feasibility)] {
-            let draws = Draws::new(&objective, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-            let acquisition =
-                Acquisition { objective: objective.clone(), draws, feasibility, terms: Vec::new() };
+            let draws = [&objective, &rougher]
+                .map(|gp| Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap());
+            let acquisition = Acquisition {
+                objective: objective.clone(),
+                draws: draws.to_vec(),
+                feasibility,
+                terms: Vec::new(),
+            };
             for x in [[0.31, 0.77], [0.62, 0.35]] {
                 let (score, gradient) = acquisition.score_with_gradient(&x);
                 assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

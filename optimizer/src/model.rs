@@ -28,9 +28,15 @@ const MOST_PENDING: usize = 200;
 /// Sets of hyperparameters in an ensemble, and steps between two of them.
 const SAMPLES: usize = 10;
 const THIN: usize = 5;
-/// Best points of which the function's value is drawn, and how often.
+/// Sets of hyperparameters over which expected improvement is averaged where results are noisy. Eight, from further along the same
+/// walk, found less: the mean is ruled by whichever is least sure of anything.
+const MODELS: usize = 4;
+/// `ln` of the part of the outputs' variance from which on noise leaves hyperparameters open: a twentieth.
+const NOISY: f64 = -3.0;
+/// Best points of which the function's value is drawn, and how often: under the most probable hyperparameters, or under each of several sets.
 const BASELINE: usize = 16;
 const DRAWS: usize = 16;
+const DRAWS_EACH: usize = 8;
 /// Results from which on curved transformations are tried.
 const CURVED_FROM: usize = 8;
 /// A transformation more curved than two that were no better is not tried.
@@ -66,7 +72,16 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
         baseline.into_iter().map(|(_, i)| i).partition(|i| objective.of().get(*i).is_none_or(|t| *t == 0));
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
-    let draws = Draws::new(&objective, &shared, &extra, DRAWS, seed)?;
+    let (hypers, count) = if fitted.hyper.log_noise > NOISY {
+        let rng = &mut design::generator(design::seed(&[seed, 1]));
+        (fitted.sample(columns, MODELS, rng), DRAWS_EACH)
+    } else {
+        (vec![fitted.hyper.clone()], DRAWS)
+    };
+    let draws = hypers
+        .iter()
+        .map(|hyper| Draws::new(&fitted.model(columns, hyper)?, &shared, &extra, count, seed))
+        .collect::<Result<_, GpError>>()?;
     let feasibility = feasibility(columns, known)?;
     let acquisition = Acquisition { objective, draws, feasibility, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
@@ -95,7 +110,7 @@ pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Ensemb
     }
     let fitted = Fitted::new(columns, &Observations::new(known), &known.baselines);
     let gps = fitted
-        .sample(columns, &mut design::generator(seed))
+        .sample(columns, SAMPLES, &mut design::generator(seed))
         .into_iter()
         .map(|hyper| fitted.model(columns, &hyper))
         .collect::<Result<Vec<Gp>, GpError>>()?;
@@ -254,9 +269,10 @@ impl Fitted {
         Gp::new(columns, hyper, &transformed(&self.data, &self.warp))
     }
 
-    fn sample(&self, columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Vec<Hyper> {
+    /// `count` sets of hyperparameters from their posterior.
+    fn sample(&self, columns: &[Column], count: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<Hyper> {
         let data = transformed(&self.part, &self.warp);
-        sample(columns, &self.pairs, &data, &self.hyper, (SAMPLES, THIN), rng)
+        sample(columns, &self.pairs, &data, &self.hyper, (count, THIN), rng)
     }
 }
 

@@ -174,7 +174,8 @@ fn noisy_expected_improvement_matches_plain_monte_carlo() {
         let expected = improvements.iter().sum::<f64>() / f64::from(n);
         let spread = improvements.iter().map(|i| (i - expected).powi(2)).sum::<f64>() / f64::from(n);
         let draws = Draws::new(&gp, &observed, &pending, 1024, 5).unwrap();
-        let acquisition = Acquisition { objective: gp.clone(), draws, feasibility: None, terms: Vec::new() };
+        let acquisition =
+            Acquisition { objective: gp.clone(), draws: vec![draws], feasibility: None, terms: Vec::new() };
         let ours = acquisition.scores(std::slice::from_ref(&x))[0].exp();
         let tolerance = 5.0 * (spread / f64::from(n)).sqrt() + 0.03 * expected;
         assert!((ours - expected).abs() < tolerance, "{ours} {expected} ± {tolerance}");
