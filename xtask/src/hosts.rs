@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::task::{Verdict, cargo, pass, root};
+use crate::task::{Verdict, pass, programs, root};
 
 /// A script's way to say that the kernel, or the user, does not let it make a host; it has printed why.
 const CANNOT: i32 = 77;
@@ -13,7 +13,7 @@ pub(crate) fn check() -> Result<Verdict> {
     if !Command::new("cargo-deb").arg("--version").output().is_ok_and(|found| found.status.success()) {
         return Ok(Verdict::Skipped("cargo-deb is not installed; `cargo install cargo-deb` brings it"));
     }
-    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    programs()?;
     let (packages, upgrade) = (root().join("target/package"), root().join("target/package-upgrade"));
     for (folder, version) in [(&packages, "0.1.0-1"), (&upgrade, "0.1.0-2")] {
         // the scripts install whatever package lies there
@@ -28,15 +28,25 @@ pub(crate) fn check() -> Result<Verdict> {
     one.arg("--packages").arg(&packages);
     let mut three = script("deploy/lab/three-hosts");
     three.arg("--packages").arg(&packages).arg("--upgrade").arg(&upgrade);
-    for mut command in [one, three] {
-        let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
-        match status.code() {
-            Some(0) => {}
-            Some(CANNOT) => return Ok(Verdict::Skipped("this machine cannot have such hosts; see above")),
-            _ => bail!("{command:?} ended with {status}"),
-        }
+    match on_hosts(&mut one)? {
+        Verdict::Passed => on_hosts(&mut three),
+        skipped @ Verdict::Skipped(_) => Ok(skipped),
     }
-    Ok(Verdict::Passed)
+}
+
+/// The same for the static programs, and that they need nothing beside them.
+pub(crate) fn tarball() -> Result<Verdict> {
+    on_hosts(script("deploy/tarball").arg("--check"))
+}
+
+/// Runs a script that makes such hosts.
+fn on_hosts(command: &mut Command) -> Result<Verdict> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    match status.code() {
+        Some(0) => Ok(Verdict::Passed),
+        Some(CANNOT) => Ok(Verdict::Skipped("this machine cannot have such hosts; see above")),
+        _ => bail!("{command:?} ended with {status}"),
+    }
 }
 
 fn script(path: &str) -> Command {

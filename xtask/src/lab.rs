@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::task::{Verdict, cargo, installed, pass, root};
+use crate::task::{Verdict, cargo, installed, pass, programs, root};
 
 pub(crate) fn check() -> Result<Verdict> {
     if is_up() {
@@ -46,7 +46,7 @@ fn tests() -> Result<Verdict> {
     if wanted("tests") {
         return Ok(Verdict::Passed);
     }
-    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    programs()?;
     let check = root().join("deploy/lab/check");
     let status = Command::new(&check).arg("3").status().context("cannot start deploy/lab/check")?;
     match status.code() {

@@ -15,6 +15,17 @@ pub(crate) struct Task {
     pub(crate) about: &'static str,
     /// Does it.
     pub(crate) run: fn() -> Result<Verdict>,
+    /// Whether `ci` does.
+    pub(crate) when: When,
+}
+
+/// When `ci` runs a task.
+pub(crate) enum When {
+    Always,
+    /// Where there are so many minutes left, which it may take on a machine that has nothing ready.
+    Within(u64),
+    /// Not at all: it takes too long, and is run by its name.
+    Asked,
 }
 
 /// What came of a task that did not fail.
@@ -27,35 +38,51 @@ pub(crate) enum Verdict {
 
 /// In the order in which `ci` runs them: the quick ones first.
 pub(crate) const TASKS: &[Task] = &[
-    Task { name: "fmt", about: "the code is formatted", run: fmt },
-    Task { name: "clippy", about: "no lint fires", run: clippy },
-    Task { name: "test", about: "tests and the examples in the documentation pass", run: test },
-    Task { name: "doc", about: "the documentation builds without a warning", run: doc },
+    Task { name: "fmt", about: "the code is formatted", run: fmt, when: When::Always },
+    Task { name: "clippy", about: "no lint fires", run: clippy, when: When::Always },
+    Task {
+        name: "test",
+        about: "tests and the examples in the documentation pass",
+        run: test,
+        when: When::Always,
+    },
+    Task { name: "doc", about: "the documentation builds without a warning", run: doc, when: When::Always },
     Task {
         name: "deny",
         about: "licences, sources and advisories of dependencies are as deny.toml wants",
         run: deny,
+        when: When::Always,
     },
     Task {
         name: "dashboard",
         about: "the dashboard is built from its source and works in a browser",
         run: dashboard::check,
+        when: When::Always,
     },
-    Task { name: "demo", about: "the README's first command works", run: demo },
+    Task { name: "demo", about: "the README's first command works", run: demo, when: When::Always },
     Task {
         name: "faults",
         about: "nothing is lost while services and the broker are killed and clocks are wrong",
         run: faults,
-    },
-    Task {
-        name: "lab",
-        about: "the stages work on a real OpenStack control plane, and a run survives its services",
-        run: lab::check,
+        when: When::Always,
     },
     Task {
         name: "hosts",
         about: "the packages work on hosts with systemd, alone and as a lab of three, killed and upgraded",
         run: hosts::check,
+        when: When::Within(12),
+    },
+    Task {
+        name: "lab",
+        about: "the stages work on a real OpenStack control plane, and a run survives its services",
+        run: lab::check,
+        when: When::Within(12),
+    },
+    Task {
+        name: "tarball",
+        about: "the static programs run where nothing else is, and as services (not in ci: it builds all anew, optimised)",
+        run: hosts::tarball,
+        when: When::Asked,
     },
 ];
 
@@ -102,8 +129,7 @@ fn demo() -> Result<Verdict> {
     let arguments = readme.lines().find_map(|line| line.strip_prefix(COMMAND));
     let arguments = arguments.with_context(|| format!("README.md has no line `{COMMAND}…`"))?;
     let state = std::env::temp_dir().join(format!("autoopt-demo-{}", std::process::id()));
-    // by itself it would be built with other features of its dependencies, all over again
-    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    programs()?;
     let mut autoopt = Command::new(root().join("target/debug/autoopt"));
     let ran = pass(autoopt.args(arguments.split_whitespace()).arg("--state").arg(&state));
     let database = std::fs::read_dir(&state).map(|files| files.count() > 0).unwrap_or(false);
@@ -117,10 +143,16 @@ fn demo() -> Result<Verdict> {
 
 /// The fault run in a short form; docs/performance.md has the long one.
 fn faults() -> Result<Verdict> {
-    pass(cargo().args(["build", "--workspace", "--bins"]))?;
+    programs()?;
     let short =
         ["--trials", "60", "--clusters", "3", "--kills", "3", "--broker-restarts", "1", "--wrong-clocks"];
     pass(Command::new(root().join("target/debug/faults")).args(short))
+}
+
+/// Builds the programs, in target/debug. With the tests, because their dependencies have other features without them: each of the two, and one
+/// package by itself as well, would otherwise be built all over again.
+pub(crate) fn programs() -> Result<Verdict> {
+    pass(cargo().args(["build", "--workspace", "--bins", "--tests"]))
 }
 
 /// Runs a command from the root of the workspace; its output goes where ours goes.

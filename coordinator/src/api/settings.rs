@@ -33,7 +33,8 @@ impl ApiSettings {
     /// The token, if there is one; what is wrong, for people, otherwise.
     pub fn token(&self) -> Result<Option<String>, String> {
         let Some(path) = &self.token_file else {
-            return if self.listen.ip().is_loopback() || self.people_file.is_some() {
+            // a file that names nobody keeps nobody out
+            return if self.listen.ip().is_loopback() || !self.people()?.is_empty() {
                 Ok(None)
             } else {
                 Err(format!(
@@ -107,5 +108,20 @@ mod tests {
         ] {
             assert_eq!(people(wrong), Err(line), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_file_of_nobody_opens_the_api_to_nobody() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let at = |listen: &str| ApiSettings {
+            listen: listen.parse().unwrap(),
+            token_file: None,
+            people_file: Some(file.path().into()),
+        };
+        std::fs::write(file.path(), "# nobody yet\n").unwrap();
+        assert_eq!(at("127.0.0.1:7771").token(), Ok(None));
+        assert!(at("0.0.0.0:7771").token().is_err());
+        std::fs::write(file.path(), "ada 0123456789abcdef\n").unwrap();
+        assert_eq!(at("0.0.0.0:7771").token(), Ok(None));
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use autoopt_epoch::service::systemd;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::session::Session;
@@ -51,7 +52,7 @@ impl Claim {
 }
 
 impl Store {
-    /// Waits until the store is this process's to work on; says once in the log that it waits.
+    /// Waits until the store is this process's to work on; says once in the log, and to systemd, that it waits.
     ///
     /// # Errors
     /// The lock file cannot be used. A database that cannot be reached is waited for.
@@ -61,10 +62,12 @@ impl Store {
             match self.try_claim().await {
                 Ok(Some(claim)) => {
                     tracing::info!("the store is this coordinator's");
+                    systemd::status("works on the store");
                     return Ok(claim);
                 }
                 Ok(None) if !told => {
                     tracing::info!("another coordinator works on this store; standing by until it ends");
+                    systemd::status("stands by: another coordinator works on the store");
                     told = true;
                 }
                 Ok(None) => {}
