@@ -6,8 +6,8 @@ import { begin, call, end, experiment, open, SOON, url } from "./tab.mjs";
 
 const LOADS = 3;
 const RESULTS = 7;
-/** Bytes are the same everywhere: the aim is 1,000,000, which is missed, and this is what they must not grow beyond. */
-const BYTES = 1_500_000;
+/** Bytes are the same everywhere, so that they are held to the aim. */
+const BYTES = 1_000_000;
 /** What is aimed at. Times are of this machine, this build and whatever else runs, and are only told. */
 const FIRST = 2_000;
 const NEW = 300;
@@ -72,7 +72,7 @@ try {
     await page.waitForTimeout(400);
   }
   console.log(`10,000 trials at ${url}`);
-  console.log(`  bytes over the wire until it is still: ${told(sizes)}`);
+  console.log(`  bytes over the wire until it is still (aim ${BYTES}): ${told(sizes)}`);
   console.log(`  first chart drawn, ms after the navigation began (aim ${FIRST}): ${told(charts)}`);
   console.log(`  a new result on screen, ms after it ended (aim ${NEW}): ${told(results)}`);
   assert.ok(median(sizes) < BYTES, `more than ${BYTES} bytes`);

@@ -1,4 +1,5 @@
-// What the model says, where servers landed, and drift: on an experiment that the optimizer searches.
+// What the model says, where servers landed, and drift: on an experiment that the optimizer searches. The front of one with two
+// objectives.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -70,5 +71,33 @@ test("placements are a matrix of hosts and servers, and trial by trial against t
   assert.ok((await matrix.locator(".heat.was").count()) >= servers.length);
   const one = page.getByRole("region", { name: "Placement trial by trial" });
   assert.ok((await one.locator(".moved").count()) > 0);
+  await close();
+});
+
+test("the front of two objectives is a picture, a sentence and a table", async () => {
+  const { id, front } = await call("/v1/experiments/rate-and-power");
+  assert.ok(front.length > 5);
+  const { page, close } = await open(`#/experiment/${id}`);
+  const figure = section(page, "Front");
+  await figure.getByText(`${front.length} trials of 29 on the front`).waitFor({ timeout: SOON });
+  await figure.getByText(/On it rate from [\d.]+ to [\d.]+ ops\/s, power from [\d.]+ to [\d.]+ W/).waitFor();
+  const drawn = await figure.locator("canvas").evaluate((c) => c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v > 0));
+  assert.ok(drawn);
+  // pointing at a mark of the front names its trial, a click opens it
+  const place = await figure.locator(".u-over").boundingBox();
+  const reach = (of) => {
+    const [low, high] = [Math.min(...of), Math.max(...of)];
+    const room = (high - low) * 0.05;
+    return (v) => (v - low + room) / (high - low + 2 * room);
+  };
+  const { trials } = await call(`/v1/experiments/${id}/trials?limit=100`);
+  const measured = trials.filter((t) => t.outcome === "measured");
+  const [x, y] = [reach(measured.map((t) => t.objective)), reach(measured.map((t) => t.others[0]))];
+  const one = front.find((f) => f.number > 0);
+  await page.mouse.move(place.x + place.width * x(one.values[0]), place.y + place.height * (1 - y(one.values[1])));
+  await figure.getByText(new RegExp(`^trial ${one.number}: rate .* ops/s, power .* W, on the front$`)).waitFor({ timeout: SOON });
+  await figure.getByRole("button", { name: "Front as a table" }).press("Enter");
+  assert.equal(await figure.locator("tbody tr").count(), 29);
+  assert.equal(await figure.locator("tbody tr", { has: page.getByRole("cell", { name: "yes", exact: true }) }).count(), front.length);
   await close();
 });

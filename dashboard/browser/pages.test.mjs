@@ -16,10 +16,12 @@ async function pages() {
   const id = trials[0].experiment_id;
   const trial = trials.find((t) => t.number > 0 && t.state === "ended");
   const { id: tuned } = await call("/v1/experiments/scheduler-weights");
+  const { id: odds } = await call("/v1/experiments/rate-and-power");
   return {
     overview: "#/",
     experiment: `#/experiment/${id}`,
     tuned: `#/experiment/${tuned}`,
+    odds: `#/experiment/${odds}`,
     trial: `#/trial/${trial.id}`,
     compare: `#/compare/${id},${id}`,
     workers: "#/workers",

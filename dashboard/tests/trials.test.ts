@@ -7,8 +7,8 @@ function columns(entries: [id: string, number: number, objective: number | null,
   return {
     position: 1, total: entries.length, trial: all((e) => e[0]), number: all((e) => e[1]),
     kind: all((e) => (e[1] === 0 ? "baseline" : "proposed")), state: all((e) => (e[3] ? "ended" : "running")), outcome: all((e) => e[3]),
-    cluster: all(() => null), submitted: all(() => 0), started: all(() => 0), ended: all((e) => (e[3] ? 1 : null)),
-    objective: all((e) => e[2]), error: all(() => null), repeats: all(() => 1), reason: {}, note: {},
+    cluster: all(() => null), ended: all((e) => (e[3] ? 1 : null)),
+    objective: all((e) => e[2]), error: all(() => null), reason: {}, note: {},
     parameters: { x: all((e) => e[1]) },
   };
 }

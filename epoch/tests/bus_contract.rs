@@ -356,19 +356,66 @@ async fn thousands_of_messages_a_second_pass() {
     assert!(rate > 500.0, "{rate:.0} messages/s");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_of_many_messages_under_way_hears_whether_it_came_back_itself() {
-    let (bus, _vhost) = rabbit().await;
-    bus.subscribe(queue("there", "there", 1000)).await.unwrap();
-    let mut confirms = Vec::new();
-    for n in 0..600 {
-        let key = if n % 3 == 1 { "there" } else { "nobody" };
-        confirms.push(bus.publish(message(key, "x")).await.unwrap());
-    }
-    for (n, confirmed) in futures::future::join_all(confirms).await.into_iter().enumerate() {
-        match (n % 3 == 1, confirmed) {
-            (true, Ok(())) | (false, Err(BusError::Unroutable { .. })) => {}
-            (_, other) => panic!("message {n}: {other:?}"),
+/// Several tasks publish at the same time what a queue takes and what none does; each message has a task of its own that waits
+/// for its verdict, as the client library completes the confirmations of returned messages with each other's contents.
+async fn every_verdict_is_the_messages_own(bus: &Bus, tasks: usize, each: usize) -> usize {
+    let publishing = (0..tasks).map(|task| {
+        let bus = bus.clone();
+        tokio::spawn(async move {
+            let mut verdicts = Vec::new();
+            for n in 0..each {
+                let routable = (n * 7 + task) % 3 == 0;
+                let sent = message(if routable { "there" } else { "nobody" }, format!("{task}.{n}"));
+                let confirm = bus.publish(sent).await.unwrap();
+                verdicts.push(tokio::spawn(async move { (routable, confirm.await) }));
+            }
+            verdicts
+        })
+    });
+    let mut wrong = 0;
+    for verdicts in futures::future::join_all(publishing).await {
+        for verdict in verdicts.unwrap() {
+            match verdict.await.unwrap() {
+                (true, Ok(())) | (false, Err(BusError::Unroutable { .. })) => {}
+                (_, Ok(()) | Err(BusError::Unroutable { .. })) => wrong += 1,
+                (_, Err(other)) => panic!("{other}"),
+            }
         }
     }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_of_many_messages_under_way_hears_whether_it_came_back_itself() {
+    let (bus, _vhost) = rabbit().await;
+    let mut incoming = bus.subscribe(queue("there", "there", 1000)).await.unwrap();
+    let consuming = tokio::spawn(async move {
+        while let Some(delivery) = incoming.next().await {
+            delivery.verdict.ack().await;
+        }
+    });
+    assert_eq!(every_verdict_is_the_messages_own(&bus, 8, 1500).await, 0);
+    bus.close().await;
+    consuming.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_came_back_before_the_connection_broke_confuses_no_message_after_it() {
+    let (bus, vhost) = rabbit().await;
+    bus.subscribe(queue("there", "there", 1000)).await.unwrap();
+    let name = vhost.0.clone();
+    let breaking = tokio::task::spawn_blocking(move || {
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(300));
+            rabbitmqctl(&["close_all_connections", "-p", &name, "test"]);
+        }
+    });
+    let mut wrong = 0;
+    while !breaking.is_finished() {
+        wrong += every_verdict_is_the_messages_own(&bus, 4, 500).await;
+    }
+    breaking.await.unwrap();
+    wrong += every_verdict_is_the_messages_own(&bus, 4, 500).await;
+    assert_eq!(wrong, 0);
+    bus.close().await;
 }

@@ -3,6 +3,7 @@
 mod chart;
 mod effects;
 mod facts;
+mod front;
 mod page;
 mod patch;
 

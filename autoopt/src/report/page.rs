@@ -8,6 +8,7 @@ use autoopt_epoch::statistics::{Claim, Scale, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::effects::effects;
+use super::front::front;
 use super::{Report, chart};
 use crate::show::{change, figure, spell};
 use crate::standing::{UNCONFIRMED, title};
@@ -33,6 +34,7 @@ pub(crate) fn page(report: &Report) -> String {
                     (result(report))
                     (values(report))
                     (search(report))
+                    (front(report))
                     (effects(report))
                     @if !report.placements.is_empty() { (placements(report)) }
                     (comparison(report))
@@ -307,6 +309,7 @@ mod tests {
         spec["objective"]["unit"] = text.into();
         spec["parameters"][0]["name"] = text.into();
         spec["parameters"][0]["unit"] = text.into();
+        spec["other_objectives"] = json!([{"minimize": text, "unit": text}]);
         let values = json!({text: text, "y": 1, "mode": "fast"});
         let at = "2026-01-01T00:00:00Z";
         let id = "01a20d9d-7e75-75f2-be4a-a6cd05d1b65f";
@@ -319,6 +322,10 @@ mod tests {
             "clusters": [text, "b"], "accepted": 2, "outcomes": {"measured": 1, "violated": 1}, "baseline": {text: 56.0},
             "started": at, "ended": at, "running": [], "spec": spec,
             "recommended": {"number": 1, "parameters": values},
+            "front": [
+                {"trial": id, "number": 1, "values": [60.0, 3.0], "parameters": values},
+                {"trial": "01a20d9d-7e75-75f2-be4a-a6cd05d1b660", "number": 0, "values": [56.0, 2.0], "parameters": values},
+            ],
             "confirmation": {
                 "number": 1, "parameters": values, "began": at, "ended": at, "done": 8, "wanted": 8, "void": 1,
                 "stopped": text, "claim": claim, "told": text,
@@ -374,5 +381,6 @@ mod tests {
         }
         assert_eq!(page.matches("<svg").count(), page.matches("role=\"img\" aria-label=\"").count());
         assert!(page.contains("+12.0 % [8.0, 16.2]") && page.contains("shown to be better"));
+        assert!(page.contains("on the front: baseline 56 and 2, trial 1 60 and 3; 0 others are beaten"));
     }
 }

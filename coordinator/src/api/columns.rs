@@ -37,16 +37,51 @@ struct Wanted {
     /// Numbers that are measured or proposed with so many significant digits, 1 to 17; all of them unless given. Many trials take
     /// half the room with 9.
     digits: Option<i32>,
-    /// Only what is known without reading the records, for whoever cannot wait: no values of parameters, no clusters, reasons, notes,
-    /// errors and metrics; every trial that has not ended counts as waiting.
+    /// Only what is known without reading the records, for whoever cannot wait: no values of parameters and of objectives beside the
+    /// first, no clusters, reasons, notes, errors and metrics; every trial that has not ended counts as waiting.
     #[serde(default)]
     outline: bool,
-    /// Whether the metrics are wanted.
-    #[serde(default = "wanted")]
-    metrics: bool,
+    /// What is not wanted, with commas in between, such as `submitted,metrics`: these lists come empty.
+    #[serde(default)]
+    without: String,
 }
 
-const fn wanted() -> bool {
+impl Wanted {
+    /// The names of the lists that are not wanted.
+    fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.without.split(',').map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        match self.left_out().find(|name| !leave_out(&mut TrialColumns::default(), name)) {
+            None => Ok(()),
+            Some(name) => Err(ApiError::malformed(format!("`without`: no list is called `{name}`"))),
+        }
+    }
+}
+
+/// Empties the list of this name; `false` if there is none.
+fn leave_out(columns: &mut TrialColumns, name: &str) -> bool {
+    match name {
+        "trial" => columns.trial.clear(),
+        "number" => columns.number.clear(),
+        "kind" => columns.kind.clear(),
+        "state" => columns.state.clear(),
+        "outcome" => columns.outcome.clear(),
+        "cluster" => columns.cluster.clear(),
+        "submitted" => columns.submitted.clear(),
+        "started" => columns.started.clear(),
+        "ended" => columns.ended.clear(),
+        "objective" => columns.objective.clear(),
+        "others" => columns.others.clear(),
+        "error" => columns.error.clear(),
+        "repeats" => columns.repeats.clear(),
+        "reason" => columns.reason.clear(),
+        "note" => columns.note.clear(),
+        "parameters" => columns.parameters.clear(),
+        "metrics" => columns.metrics.clear(),
+        _ => return false,
+    }
     true
 }
 
@@ -55,6 +90,7 @@ async fn show(
     Path(path): Path<ExperimentPath>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<TrialColumns>, ApiError> {
+    wanted.check()?;
     let experiment = find(&api, &path.experiment).await?;
     // before the trials are read: what changes meanwhile is told again, and does not get lost
     let position = api.store.last_event().await?;
@@ -117,10 +153,9 @@ impl Columns {
     fn new(spec: &ExperimentSpec, position: i64, total: u64) -> Self {
         let parameters = spec.parameters.iter().map(|p| (p.name.clone(), Vec::new())).collect();
         let metrics = spec.metrics.iter().map(|m| (m.name.clone(), Vec::new())).collect();
-        Self {
-            places: HashMap::new(),
-            made: TrialColumns { position, total, parameters, metrics, ..TrialColumns::default() },
-        }
+        let others = vec![Vec::new(); spec.other_objectives.len()];
+        let made = TrialColumns { position, total, others, parameters, metrics, ..TrialColumns::default() };
+        Self { places: HashMap::new(), made }
     }
 
     fn add(&mut self, trial: &Trial) {
@@ -139,6 +174,9 @@ impl Columns {
         made.started.push(place.map(|p| p.started));
         made.ended.push(view.ended.map(|at| at.as_millis()));
         made.objective.push(view.objective);
+        for (i, values) in made.others.iter_mut().enumerate() {
+            values.push(view.others.get(i).copied());
+        }
         made.error.push(standard_error(trial));
         made.repeats.push(view.repeats);
         made.reason.extend(view.reason.map(|reason| (index, reason)));
@@ -170,13 +208,14 @@ impl Columns {
     }
 
     fn finish(mut self, wanted: &Wanted) -> TrialColumns {
-        if !wanted.metrics {
-            self.made.metrics.clear();
+        for name in wanted.left_out() {
+            leave_out(&mut self.made, name);
         }
         if let Some(digits) = wanted.digits {
             let digits = digits.clamp(1, 17);
             let made = &mut self.made;
             let numbers = made.objective.iter_mut().chain(&mut made.error);
+            let numbers = numbers.chain(made.others.iter_mut().flatten());
             let numbers = numbers.chain(made.metrics.values_mut().flatten());
             numbers.flatten().for_each(|x| *x = rounded(*x, digits));
             for value in made.parameters.values_mut().flatten().flatten() {

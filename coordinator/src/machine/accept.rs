@@ -10,7 +10,7 @@ use super::breaker::list;
 use super::events::title;
 use super::outlook::expected;
 use super::turn::Turn;
-use super::{Experiment, Phase, Trial, TrialState};
+use super::{Experiment, Phase, Trial};
 
 impl Turn<'_> {
     pub(super) fn take_trial(&mut self, message: MessageId, trial: message::Trial) {
@@ -134,25 +134,13 @@ impl Turn<'_> {
         if given.ask.is_some() || spent {
             found.ask = None;
         }
+        let kind = if given.ask.is_some() { TrialKind::Proposed } else { TrialKind::Manual };
         let trial = Trial {
-            id,
-            experiment,
             number: found.accepted,
-            kind: if given.ask.is_some() { TrialKind::Proposed } else { TrialKind::Manual },
-            parameters,
             cluster: given.cluster,
             ask: given.ask,
             note: given.note,
-            again: false,
-            pair: None,
-            submitted: at,
-            state: TrialState::Waiting { not_before: at },
-            measurements: Vec::new(),
-            placements: Vec::new(),
-            seconds: Vec::new(),
-            epochs: 0,
-            invalid: 0,
-            broken: 0,
+            ..Trial::new(id, experiment, kind, parameters, at)
         };
         found.trials.insert(id, trial.clone());
         if asked {

@@ -44,22 +44,21 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// One that the experiment has by itself, on one of its clusters; `called` tells it from the others.
-    pub(super) fn own(
+    /// One that waits and was never run.
+    pub fn new(
+        id: TrialId,
         experiment: ExperimentId,
-        called: &str,
         kind: TrialKind,
         parameters: Parameters,
-        cluster: &str,
         at: Timestamp,
     ) -> Self {
         Self {
-            id: TrialId::derived(experiment.0, called),
+            id,
             experiment,
             number: 0,
             kind,
             parameters,
-            cluster: Some(cluster.to_owned()),
+            cluster: None,
             ask: None,
             note: None,
             again: false,
@@ -73,6 +72,19 @@ impl Trial {
             invalid: 0,
             broken: 0,
         }
+    }
+
+    /// One that the experiment has by itself, on one of its clusters; `called` tells it from the others.
+    pub(super) fn own(
+        experiment: ExperimentId,
+        called: &str,
+        kind: TrialKind,
+        parameters: Parameters,
+        cluster: &str,
+        at: Timestamp,
+    ) -> Self {
+        let id = TrialId::derived(experiment.0, called);
+        Self { cluster: Some(cluster.to_owned()), ..Self::new(id, experiment, kind, parameters, at) }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use autoopt_epoch::id::{EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Artifact, Event};
-use sea_orm::Condition;
 use sea_orm::{
-    ColumnTrait, DerivePartialModel, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DerivePartialModel, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use super::entity::{artifact, attempt, epoch, event, experiment, trial};
@@ -35,6 +35,12 @@ struct ArtifactColumns {
     truncated: bool,
 }
 
+/// The trials behind this one, by number and then by id.
+pub(super) fn behind(number: i64, id: &str) -> Condition {
+    let same = Condition::all().add(trial::Column::Number.eq(number)).add(trial::Column::Id.gt(id));
+    Condition::any().add(trial::Column::Number.gt(number)).add(same)
+}
+
 impl Store {
     /// Every experiment, the ended ones too, in the order of submission. Their open parts are not filled in.
     pub async fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
@@ -61,11 +67,17 @@ impl Store {
             let Some(after) = trial::Entity::find_by_id(after.to_string()).one(&self.db).await? else {
                 return Ok(Vec::new());
             };
-            let same = Condition::all()
-                .add(trial::Column::Number.eq(after.number))
-                .add(trial::Column::Id.gt(after.id));
-            found = found.filter(Condition::any().add(trial::Column::Number.gt(after.number)).add(same));
+            found = found.filter(behind(after.number, &after.id));
         }
+        self.page_of_trials(found, limit).await
+    }
+
+    /// The first `limit` of these trials, by number and then by id.
+    pub(super) async fn page_of_trials(
+        &self,
+        found: Select<trial::Entity>,
+        limit: u64,
+    ) -> Result<Vec<Trial>, StoreError> {
         let found = found.order_by_asc(trial::Column::Number).order_by_asc(trial::Column::Id).limit(limit);
         found.all(&self.db).await?.iter().map(|row| parse("trial", &row.id, &row.state)).collect()
     }

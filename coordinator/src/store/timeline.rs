@@ -9,6 +9,7 @@ use sea_orm::{
 
 use super::entity::{attempt, epoch, event, trial};
 use super::load::parse;
+use super::query::behind;
 use super::{Store, StoreError};
 use crate::machine::{Attempt, Epoch, Trial};
 
@@ -102,12 +103,8 @@ impl Store {
             .take();
         let mut found = trial::Entity::find().filter(trial::Column::Id.in_subquery(told));
         if let Some((number, id)) = last {
-            let same = Condition::all()
-                .add(trial::Column::Number.eq(number))
-                .add(trial::Column::Id.gt(id.to_string()));
-            found = found.filter(Condition::any().add(trial::Column::Number.gt(number)).add(same));
+            found = found.filter(behind(number.into(), &id.to_string()));
         }
-        let found = found.order_by_asc(trial::Column::Number).order_by_asc(trial::Column::Id).limit(limit);
-        found.all(&self.db).await?.iter().map(|row| parse("trial", &row.id, &row.state)).collect()
+        self.page_of_trials(found, limit).await
     }
 }

@@ -5,11 +5,9 @@ use std::path::Path;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::system::{ADA, Role, System, experiment};
+use crate::system::{ADA, Role, SCRIPT, System, experiment};
 
 const TOKEN: &str = "0123456789abcdef-dashboard";
-/// What somebody may type wherever text is taken.
-const SCRIPT: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
 
 #[tokio::test]
 async fn the_page_needs_no_token_and_lets_nothing_else_in() {
@@ -68,8 +66,12 @@ async fn columns_say_what_the_trials_say_and_then_only_what_changed() {
     assert_eq!(changed["total"], 3);
     system.post("/v1/experiments/columns/trials", &trial(1.0 / 3.0)).await;
     system.until(path, all(4)).await;
-    let brief = system.get(&format!("{path}?digits=4&metrics=false")).await;
+    let brief = system.get(&format!("{path}?digits=4&without=metrics,started")).await;
     assert_eq!((&brief["parameters"]["x"][3], &brief["metrics"]), (&json!(0.3333), &json!({})), "{brief}");
+    assert_eq!((&brief["started"], brief["ended"].as_array().map(Vec::len)), (&json!([]), Some(4)));
+    let (status, refused) =
+        system.answer(system.request(Method::GET, &format!("{path}?without=trail"))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
     assert_eq!(brief["objective"][3], json!(-1.111));
     let (whole, outline) = (system.get(path).await, system.get(&format!("{path}?outline=true")).await);
     for list in ["trial", "number", "kind", "state", "outcome", "submitted", "ended", "objective"] {
@@ -112,6 +114,8 @@ async fn every_page_works_in_a_browser() {
     system.until("/v1/experiments/scheduler-weights", enough).await;
     system.post("/v1/experiments/scheduler-weights/pause", &json!({})).await;
     unusable(&system).await;
+    at_odds(&system).await;
+    hostile(&system).await;
     let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard");
     let status = tokio::process::Command::new("npm")
         .args(["run", "--silent", "browser"])
@@ -145,6 +149,54 @@ fn tuned() -> serde_json::Value {
     spec["metrics"] = json!([{"name": "rate", "parser": "key-value", "field": "rate", "unit": "ops/s"}]);
     spec["objective"] = json!({"maximize": "rate", "unit": "ops/s"});
     spec
+}
+
+/// One with two objectives, which no trial is best in.
+async fn at_odds(system: &System) {
+    let mut spec = experiment("rate-and-power", 60);
+    spec["parameters"] = json!([
+        {"name": "clock", "type": "float", "low": 0.0, "high": 5.0, "default": 2.0, "unit": "GHz"},
+        {"name": "idle", "type": "int", "low": 0, "high": 9, "default": 4},
+    ]);
+    spec["collect"] = json!({"backend": "traded"});
+    spec["metrics"] = json!([
+        {"name": "rate", "parser": "key-value", "field": "rate", "unit": "ops/s"},
+        {"name": "power", "parser": "key-value", "field": "power", "unit": "W"},
+    ]);
+    spec["objective"] = json!({"maximize": "rate", "unit": "ops/s"});
+    spec["other_objectives"] = json!([{"minimize": "power", "unit": "W"}]);
+    let (status, answer) = system.post("/v1/experiments", &spec).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    for i in 0..28 {
+        let parameters = json!({"clock": 0.25 + f64::from(i % 14) * 0.3, "idle": i * 5 % 9});
+        system.post("/v1/experiments/rate-and-power/trials", &json!({"parameters": parameters})).await;
+    }
+    system.until("/v1/experiments/rate-and-power", |e| e["outcomes"]["measured"] == 28).await;
+}
+
+/// One with a script in every text that its file, its trials and its stages can have.
+async fn hostile(system: &System) {
+    let mut spec = experiment("hostile", 20);
+    spec["description"] = json!(SCRIPT);
+    spec["parameters"][0]["description"] = json!(SCRIPT);
+    spec["parameters"][0]["unit"] = json!(SCRIPT);
+    spec["parameters"][0]["default"] = json!(-1.0);
+    let choices = json!([SCRIPT, "plain"]);
+    let mode = json!({"name": "mode", "type": "categorical", "choices": choices, "default": SCRIPT});
+    spec["parameters"].as_array_mut().unwrap().push(mode);
+    spec["bench"] = json!({"backend": "hostile"});
+    spec["metrics"][0]["unit"] = json!(SCRIPT);
+    spec["objective"]["unit"] = json!(SCRIPT);
+    let (status, answer) = system.post("/v1/experiments", &spec).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    for x in [-2.0, 2.0] {
+        let parameters = json!({"x": x, "n": 1, "mode": SCRIPT});
+        system
+            .post("/v1/experiments/hostile/trials", &json!({"parameters": parameters, "note": SCRIPT}))
+            .await;
+    }
+    let ended = |e: &serde_json::Value| e["outcomes"] == json!({"infeasible": 1, "measured": 1});
+    system.until("/v1/experiments/hostile", ended).await;
 }
 
 /// A trial that nobody can use, with somebody's script in it.

@@ -27,7 +27,8 @@ fn lot(i: u32, of: usize) -> f64 {
 /// A trial that was measured, or failed, with its one epoch, as the engine leaves them.
 fn ended(experiment: ExperimentId, number: u32) -> (Trial, Epoch) {
     let began = Timestamp::from_millis(1_790_000_000_000 + i64::from(number) * 60_000);
-    let at = Timestamp::from_millis(began.as_millis() + 55_000);
+    // nothing takes equally long each time, and a compressor would profit if it did
+    let at = Timestamp::from_millis(began.as_millis() + 40_000 + (15_000.0 * lot(number, 6)) as i64);
     let parameters: BTreeMap<String, Value> =
         (0..PARAMETERS).map(|i| (format!("weight_{i}"), Value::Float(2.0 * lot(number, i) - 1.0))).collect();
     let failed = number.is_multiple_of(11);
@@ -65,24 +66,11 @@ fn ended(experiment: ExperimentId, number: u32) -> (Trial, Epoch) {
     let state =
         TrialState::Ended { at, outcome, reason: reason.clone(), observation: Some(Box::new(observation)) };
     let trial = Trial {
-        id,
-        experiment,
         number,
-        kind: TrialKind::Manual,
-        parameters,
-        cluster: None,
-        ask: None,
-        note: None,
-        again: false,
-        pair: None,
-        submitted: began,
         state,
         measurements: measurement.iter().cloned().collect(),
-        placements: Vec::new(),
-        seconds: Vec::new(),
         epochs: 1,
-        invalid: 0,
-        broken: 0,
+        ..Trial::new(id, experiment, TrialKind::Manual, parameters, began)
     };
     let epoch = Epoch {
         id: EpochId::derived(id.0, "epoch/1"),

@@ -9,7 +9,7 @@ use autoopt_coordinator::engine::Engine;
 use autoopt_coordinator::store::Store;
 use autoopt_epoch::bus::Bus;
 use autoopt_epoch::bus::memory::MemoryBus;
-use autoopt_epoch::failure::Failure;
+use autoopt_epoch::failure::{Failure, FailureKind};
 use autoopt_epoch::message::{Artifact, Done, Epoch, Stage};
 use autoopt_epoch::worker::noop::Noop;
 use autoopt_epoch::worker::{self, Backend, Backends, Context, WorkerSettings};
@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The token of a person called ada.
 pub(crate) const ADA: &str = "ada-s-own-token-0123456789";
+
+/// What somebody may type wherever text is taken.
+pub(crate) const SCRIPT: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
 
 /// What the bench stage prints: no browser may take it for a page.
 pub(crate) const PRINTED: &str = "<script>alert(1)</script> 1.5 µs\n";
@@ -77,6 +80,8 @@ impl System {
                 ("noop".to_owned(), Arc::new(Noop::default()) as Arc<dyn Backend>),
                 ("prints".to_owned(), Arc::new(Prints)),
                 ("noisy".to_owned(), Arc::new(Noisy)),
+                ("traded".to_owned(), Arc::new(Traded)),
+                ("hostile".to_owned(), Arc::new(Hostile)),
             ]);
             tokio::spawn(worker::run(stage, settings, backends, memory.bus(), stop.clone()));
         }
@@ -201,6 +206,53 @@ impl Backend for Noisy {
             measured.objective *= factor;
             measured.metrics.values_mut().for_each(|value| *value *= factor);
         }
+        Ok(done)
+    }
+}
+
+/// Two objectives that are at odds: a rate, and the power that it takes.
+struct Traded;
+
+#[async_trait::async_trait]
+impl Backend for Traded {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        Noop::default().check(order)
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        // which knows one metric only
+        let mut plain = order.clone();
+        plain.measure.iter_mut().for_each(|m| m.other_objectives.clear());
+        let mut done = Noop::default().perform(&plain, context).await?;
+        if let Some(measured) = &mut done.measurement {
+            let of = |name: &str| order.parameters.get(name).and_then(|v| v.as_f64()).unwrap_or_default();
+            let (clock, idle) = (of("clock"), of("idle"));
+            let rate = 300.0 * (1.0 - (-clock).exp()) * (1.0 - 0.02 * idle);
+            let power = 90.0 + 35.0 * clock + 4.0 * idle;
+            measured.metrics = BTreeMap::from([("rate".to_owned(), rate), ("power".to_owned(), power)]);
+            (measured.objective, measured.others) = (rate, vec![power]);
+        }
+        Ok(done)
+    }
+}
+
+/// Has a script in everything that a stage can say, and fails with one where `x` is above 0.
+struct Hostile;
+
+#[async_trait::async_trait]
+impl Backend for Hostile {
+    fn check(&self, order: &Epoch) -> Result<(), Failure> {
+        Noop::default().check(order)
+    }
+
+    async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
+        if order.parameters.get("x").and_then(|v| v.as_f64()) > Some(0.0) {
+            return Err(Failure::new(FailureKind::Infeasible, SCRIPT));
+        }
+        let mut done = Noop::default().perform(order, context).await?;
+        done.artifacts.push(Artifact::new("stderr", SCRIPT.as_bytes(), false));
+        done.outputs.insert("placement".into(), json!({SCRIPT: SCRIPT}));
+        done.outputs.insert(SCRIPT.into(), SCRIPT.into());
         Ok(done)
     }
 }

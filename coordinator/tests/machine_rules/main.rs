@@ -7,9 +7,11 @@
 )]
 
 mod change;
+mod closing;
 mod cloud;
 mod confirm;
 mod exploration;
+mod failures;
 mod leaks;
 mod outlook;
 mod random;
@@ -19,3 +21,4 @@ mod sharing;
 mod support;
 mod told;
 mod unlike;
+mod wishes;

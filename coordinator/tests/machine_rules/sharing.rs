@@ -138,6 +138,27 @@ fn a_higher_priority_takes_over_after_the_running_epoch_and_the_other_one_goes_o
 }
 
 #[test]
+fn after_a_hand_over_what_was_found_is_in_force_and_not_what_was_tried_last() {
+    let priced =
+        json!([{"name": "x", "type": "int", "low": 0, "high": 100, "default": 10, "change_cost": "12s"}]);
+    let mut lab = lab(&[("a", &["c"], json!({"parameters": priced}))]);
+    let in_force = |lab: &Lab| {
+        let site = &lab.world.experiments[&experiment_id(1)].sites["c"];
+        site.in_force.as_ref().map(|values| values["x"].clone())
+    };
+    drive(&mut lab, |lab| epochs(lab, "c").len() == 2 && lab.orders.iter().any(|o| o.stage == Stage::Bench));
+    submit(&mut lab, 2, "urgent", &["c"], &json!({"priority": 1}));
+    drive(&mut lab, |lab| epochs(lab, "c").contains(&"a closing".to_owned()));
+    assert_eq!(in_force(&lab), Some(Value::Int(15)), "of the trial that ended");
+    drive(&mut lab, |lab| epochs(lab, "c").contains(&"urgent baseline".to_owned()));
+    assert_eq!(in_force(&lab), Some(Value::Int(7)), "the cluster was restored");
+    // what the next change costs is counted from there
+    drive(&mut lab, |lab| epochs(lab, "c").contains(&"a proposed2".to_owned()));
+    lab.crash();
+    assert_eq!(in_force(&lab), Some(Value::Int(7)));
+}
+
+#[test]
 fn a_changed_priority_counts_from_the_next_epoch_on() {
     let mut lab = lab(&[("a", &["c"], json!({"turn": 9})), ("b", &["c"], json!({}))]);
     drive(&mut lab, |lab| epochs(lab, "c").len() == 2);

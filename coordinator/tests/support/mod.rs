@@ -56,25 +56,13 @@ pub(crate) fn experiment(name: &str) -> Experiment {
 }
 
 pub(crate) fn trial(experiment: &Experiment, number: u32) -> Trial {
+    let parameters = BTreeMap::from([("x".into(), Value::Float(0.1 + 0.2))]);
+    let submitted = at(i64::from(number));
     Trial {
-        id: TrialId::fresh(),
-        experiment: experiment.id,
         number,
-        kind: TrialKind::Manual,
-        parameters: BTreeMap::from([("x".into(), Value::Float(0.1 + 0.2))]),
-        cluster: None,
-        ask: None,
         note: Some("why not — \u{0} ‘quoted’".into()),
-        again: false,
-        pair: None,
-        submitted: at(i64::from(number)),
         state: TrialState::Waiting { not_before: at(5) },
-        measurements: Vec::new(),
-        placements: Vec::new(),
-        seconds: Vec::new(),
-        epochs: 0,
-        invalid: 0,
-        broken: 0,
+        ..Trial::new(TrialId::fresh(), experiment.id, TrialKind::Manual, parameters, submitted)
     }
 }
 

@@ -21,6 +21,12 @@ export interface Parameter {
   description?: string;
 }
 
+export interface Objective {
+  maximize?: string;
+  minimize?: string;
+  unit?: string;
+}
+
 export interface Spec {
   name: string;
   description?: string;
@@ -31,7 +37,8 @@ export interface Spec {
   parameters: Parameter[];
   constraints?: string[];
   metrics: { name: string; unit?: string }[];
-  objective: { maximize?: string; minimize?: string; unit?: string };
+  objective: Objective;
+  other_objectives?: Objective[];
   outcome_constraints?: string[];
 }
 
@@ -47,6 +54,8 @@ export interface Summary {
   accepted: number;
   outcomes: Partial<Record<Outcome, number>>;
   best?: { trial: string; number: number; objective: number; parameters: Values };
+  /** With several objectives: the trials that no other is better than in everything. */
+  front?: { trial: string; number: number; values: number[] }[];
   baseline: Record<string, number>;
   baseline_runs?: Record<string, Spread>;
   outlook?: Outlook;
@@ -166,18 +175,19 @@ export interface TrialDetail {
 export interface Columns {
   position: number;
   total: number;
+  /** Empty in an outline. */
   trial: string[];
   number: number[];
   kind: TrialKind[];
   state: ("waiting" | "running" | "ended")[];
   outcome: (Outcome | null)[];
   cluster: (string | null)[];
-  submitted: number[];
-  started: (number | null)[];
+  /** Empty in an outline. */
   ended: (number | null)[];
   objective: (number | null)[];
+  /** By objective beside the first. */
+  others?: (number | null)[][];
   error: (number | null)[];
-  repeats: number[];
   reason: Record<number, string>;
   note: Record<number, string>;
   parameters: Record<string, (Value | null)[]>;

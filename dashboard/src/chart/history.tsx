@@ -1,10 +1,10 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { Outlook, Summary } from "../api/types";
 import { baselineBand, bestSoFar, counts, type Row } from "../model/trials";
 import { change, count, number, trialName, withUnit } from "../model/format";
 import { Figure } from "../part/figure";
-import { to } from "../route";
+import { axis, Canvas, type Color } from "./canvas";
 
 interface Props {
   rows: Row[];
@@ -86,73 +86,35 @@ interface PlotProps {
 
 type Model = Outlook["recommended"];
 
-const HEIGHT = 300;
-
-/** uPlot is asked for nothing but this. The picture is hidden from assistive tools: the figure has words and a table. */
 function Plot({ rows, best, band, model, label, over }: PlotProps) {
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
   const shown = useRef({ rows, band, model });
   shown.current = { rows, band, model };
-  const data: uPlot.AlignedData = [
-    rows.map((_, i) => i),
-    best,
-    rows.map((row) => (counts(row) ? row.objective : null)),
-  ];
-  useEffect(() => {
-    const div = place.current!;
-    const color = (name: string) => getComputedStyle(div).getPropertyValue(name).trim();
-    const number6 = (values: number[]) => values.map((v) => number(v));
-    const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { stroke: () => color("--line") } };
-    const made = new uPlot(
-      {
-        width: div.clientWidth,
-        height: HEIGHT,
-        legend: { show: false },
-        cursor: { drag: { x: true, y: false }, points: { size: 8 } },
-        scales: { x: { time: false }, y: { range: (_, low, high) => reach(low, high, shown.current) } },
-        axes: [
-          { ...axis, label: "trial", labelSize: 22, values: (_, at) => at.map((i) => String(shown.current.rows[i]?.number ?? "")) },
-          { ...axis, label, labelSize: 22, size: 74, values: (_, at) => number6(at) },
-        ],
-        series: [
-          {},
-          { stroke: () => color("--accent"), width: 2, paths: uPlot.paths.stepped!({ align: 1 }), points: { show: false } },
-          { stroke: () => color("--bench"), paths: () => null, points: { show: true, size: 5, fill: () => color("--bench") } },
-        ],
-        hooks: {
-          drawClear: [(u) => drawBand(u, shown.current.band, color("--band"), color("--accent"))],
-          draw: [
-            (u) => drawMarks(u, shown.current.rows, color("--bad"), color("--bench")),
-            (u) => drawModel(u, shown.current.rows, shown.current.model, color("--ink"), color("--card")),
-          ],
-          setCursor: [(u) => over(u.cursor.idx ?? null)],
-        },
-      },
-      data,
-      div,
-    );
-    plot.current = made;
-    const open = () => {
-      const row = shown.current.rows[made.cursor.idx ?? -1];
-      if (row) location.hash = to("trial", row.id);
-    };
-    made.over.addEventListener("click", open);
-    const size = new ResizeObserver(() => made.setSize({ width: div.clientWidth, height: HEIGHT }));
-    size.observe(div);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = () => made.redraw();
-    scheme.addEventListener("change", redraw);
-    return () => {
-      size.disconnect();
-      scheme.removeEventListener("change", redraw);
-      made.destroy();
-    };
-  }, []);
-  useEffect(() => {
-    plot.current?.setData(data);
-  }, [rows, model]);
-  return <div class="plot" ref={place} aria-hidden="true" />;
+  const data: uPlot.AlignedData = useMemo(
+    () => [rows.map((_, i) => i), best, rows.map((row) => (counts(row) ? row.objective : null))],
+    [rows, model],
+  );
+  const make = (color: Color) => ({
+    cursor: { drag: { x: true, y: false }, points: { size: 8 } },
+    scales: { x: { time: false }, y: { range: (_: uPlot, low: number | null, high: number | null) => reach(low, high, shown.current) } },
+    axes: [
+      { ...axis(color), label: "trial", values: (_: uPlot, at: number[]) => at.map((i) => String(shown.current.rows[i]?.number ?? "")) },
+      { ...axis(color), label, size: 74, values: (_: uPlot, at: number[]) => at.map((v) => number(v)) },
+    ],
+    series: [
+      {},
+      { stroke: () => color("--accent"), width: 2, paths: uPlot.paths.stepped!({ align: 1 }), points: { show: false } },
+      { stroke: () => color("--bench"), paths: () => null, points: { show: true, size: 5, fill: () => color("--bench") } },
+    ],
+    hooks: {
+      drawClear: [(u: uPlot) => drawBand(u, shown.current.band, color("--band"), color("--accent"))],
+      draw: [
+        (u: uPlot) => drawMarks(u, shown.current.rows, color("--bad"), color("--bench")),
+        (u: uPlot) => drawModel(u, shown.current.rows, shown.current.model, color("--ink"), color("--card")),
+      ],
+      setCursor: [(u: uPlot) => over(u.cursor.idx ?? null)],
+    },
+  });
+  return <Canvas make={make} data={data} opened={(u) => shown.current.rows[u.cursor.idx ?? -1]?.id} />;
 }
 
 /** The values, the baseline, what the model holds best, and room for marks below. */

@@ -3,9 +3,7 @@
 import type { Columns, Outcome, TrialKind, Value } from "../api/types";
 
 /** Columns that hold one entry a trial. */
-const LISTS = [
-  "trial", "number", "kind", "state", "outcome", "cluster", "submitted", "started", "ended", "objective", "error", "repeats",
-] as const;
+const LISTS = ["trial", "number", "kind", "state", "outcome", "cluster", "ended", "objective", "error"] as const;
 
 /** `base` with the trials of `change` put in their places: known ones are replaced, new ones come last. */
 export function merge(base: Columns, change: Columns): Columns {
@@ -16,11 +14,13 @@ export function merge(base: Columns, change: Columns): Columns {
   merged.reason = { ...base.reason };
   merged.note = { ...base.note };
   merged.parameters = copies(base.parameters);
+  merged.others = base.others?.map((list) => [...list]);
   change.trial.forEach((id, from) => {
     const to = place.get(id) ?? merged.trial.length;
     for (const name of LISTS) lists[name]![to] = (change[name] as unknown[])[from];
     put(merged.reason, to, change.reason[from]);
     put(merged.note, to, change.note[from]);
+    merged.others?.forEach((list, i) => (list[to] = change.others?.[i]?.[from] ?? null));
     for (const name in merged.parameters) merged.parameters[name]![to] = change.parameters[name]?.[from] ?? null;
   });
   return merged;
@@ -38,6 +38,7 @@ function put(sparse: Record<number, string>, at: number, text: string | undefine
 /** A trial for the charts and the table. */
 export interface Row {
   index: number;
+  /** Empty in an outline. */
   id: string;
   number: number;
   kind: TrialKind;
@@ -51,18 +52,18 @@ export interface Row {
 /** Rows that were, or will be, evaluated, by number; of a re-measured baseline each is a row. Confirmation is not part of the search. */
 export function rows(columns: Columns): Row[] {
   const all: Row[] = [];
-  for (let index = 0; index < columns.trial.length; index++) {
+  for (let index = 0; index < columns.number.length; index++) {
     if (columns.kind[index] === "closing" || columns.kind[index] === "recommended") continue;
     all.push({
       index,
-      id: columns.trial[index]!,
+      id: columns.trial[index] ?? "",
       number: columns.number[index]!,
       kind: columns.kind[index]!,
       outcome: columns.outcome[index]!,
       state: columns.state[index]!,
       objective: columns.objective[index]!,
       error: columns.error[index]!,
-      ended: columns.ended[index]!,
+      ended: columns.ended[index] ?? null,
     });
   }
   return all.sort((a, b) => a.number - b.number || (a.ended ?? Infinity) - (b.ended ?? Infinity));

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { at, get } from "../api/client";
+import { columnsOf } from "../api/columns";
 import type { Columns, Detail } from "../api/types";
 import { useLive } from "../api/use";
 import { change } from "../model/format";
@@ -23,7 +24,7 @@ interface Course {
 async function load(ids: string[]): Promise<Course[]> {
   return Promise.all(
     ids.map(async (id) => {
-      const [detail, columns] = await Promise.all([get<Detail>(at`/v1/experiments/${id}`), get<Columns>(`${at`/v1/experiments/${id}/columns`}?digits=6&metrics=false`)]);
+      const [detail, columns] = await Promise.all([get<Detail>(at`/v1/experiments/${id}`), get<Columns>(columnsOf(id))]);
       const all = rows(columns);
       const base = baselineBand(all)?.mean;
       const trials = all.filter((row) => row.kind !== "baseline");

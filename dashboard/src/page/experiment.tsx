@@ -5,6 +5,7 @@ import { useColumns, useOutline } from "../api/columns";
 import type { Detail } from "../api/types";
 import { useLive, useSeen } from "../api/use";
 import { DriftFigure } from "../chart/drift";
+import { FrontFigure } from "../chart/front";
 import { History } from "../chart/history";
 import { Parallel } from "../chart/parallel";
 import { rows } from "../model/trials";
@@ -62,6 +63,7 @@ export function ExperimentPage({ id }: { id: string }) {
         <Missing problem={columns.problem} />
       ) : (
         <>
+          <FrontFigure experiment={e} columns={columns.value} rows={chosen} />
           <Parallel columns={columns.value} rows={all} spec={spec} goal={e.goal} reach={reach} change={setReach} chosen={chosen.length} />
           <TrialTable columns={columns.value} rows={chosen} spec={spec} best={e.outlook?.recommended.trial ?? e.best?.trial} />
           <DriftFigure experiment={e} />

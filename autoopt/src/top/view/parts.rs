@@ -200,8 +200,13 @@ pub(super) fn experiments(picture: &Picture, there: Timestamp, page: Page) -> Bl
     Blocks { heading, blocks, chosen: at, what: "experiments" }
 }
 
-/// The best by model with its interval; measured, as long as there is no model.
+/// The best by model with its interval; measured, as long as there is no model. Of several objectives none is the best.
 fn best(e: &ExperimentSummary) -> String {
+    match e.front.len() {
+        0 => {}
+        1 => return "front of 1 trial".into(),
+        n => return format!("front of {n} trials"),
+    }
     match (&e.outlook, &e.best) {
         (Some(outlook), _) => {
             let r = &outlook.recommended;

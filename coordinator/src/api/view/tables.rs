@@ -34,6 +34,9 @@ pub struct TrialColumns {
     pub ended: Vec<Option<i64>>,
     /// The mean over its measured epochs.
     pub objective: Vec<Option<f64>>,
+    /// Of each further objective, in the order of the experiment's, the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Vec<Option<f64>>>,
     /// The standard error of that mean; absent with fewer than two measured epochs.
     pub error: Vec<Option<f64>>,
     /// Measured epochs.

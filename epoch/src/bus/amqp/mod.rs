@@ -10,6 +10,7 @@ mod address;
 pub mod dead_letters;
 mod declare;
 mod incoming;
+mod ledger;
 pub mod log;
 pub mod probe;
 mod properties;
