@@ -91,7 +91,7 @@ test("the front of two objectives is a picture, a sentence and a table", async (
     return (v) => (v - low + room) / (high - low + 2 * room);
   };
   const { trials } = await call(`/v1/experiments/${id}/trials?limit=100`);
-  const measured = trials.filter((t) => t.outcome === "measured");
+  const measured = trials.filter((t) => t.outcome === "measured" && t.others);
   const [x, y] = [reach(measured.map((t) => t.objective)), reach(measured.map((t) => t.others[0]))];
   const one = front.find((f) => f.number > 0);
   await page.mouse.move(place.x + place.width * x(one.values[0]), place.y + place.height * (1 - y(one.values[1])));
