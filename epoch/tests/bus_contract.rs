@@ -404,10 +404,12 @@ async fn what_came_back_before_the_connection_broke_confuses_no_message_after_it
     let (bus, vhost) = rabbit().await;
     bus.subscribe(queue("there", "there", 1000)).await.unwrap();
     let name = vhost.0.clone();
-    let breaking = tokio::task::spawn_blocking(move || {
+    let breaking = tokio::spawn(async move {
         for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(300));
-            rabbitmqctl(&["close_all_connections", "-p", &name, "test"]);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let name = name.clone();
+            let close = move || rabbitmqctl(&["close_all_connections", "-p", &name, "test"]);
+            tokio::task::spawn_blocking(close).await.unwrap();
         }
     });
     let mut wrong = 0;

@@ -28,11 +28,6 @@ const MOST_PENDING: usize = 200;
 /// Sets of hyperparameters in an ensemble, and steps between two of them.
 const SAMPLES: usize = 10;
 const THIN: usize = 5;
-/// Sets of hyperparameters over which expected improvement is averaged where results are noisy. Eight, from further along the same
-/// walk, found less: the mean is ruled by whichever is least sure of anything.
-const MODELS: usize = 4;
-/// `ln` of the part of the outputs' variance from which on noise leaves hyperparameters open: a twentieth.
-const NOISY: f64 = -3.0;
 /// Best points of which the function's value is drawn, and how often: under the most probable hyperparameters, or under each of several sets.
 const BASELINE: usize = 16;
 const DRAWS: usize = 16;
@@ -49,8 +44,9 @@ pub struct Model {
     pub warp: Warp,
 }
 
-/// The model with its most probable hyperparameters; `None` while nothing was measured.
-pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, GpError> {
+/// The model with its most probable hyperparameters, and what improvement `models` sets of hyperparameters expect: more than one are
+/// drawn from their posterior, near the most probable. `None` while nothing was measured.
+pub fn model(codec: &Codec, known: &Known, models: usize, seed: u64) -> Result<Option<Model>, GpError> {
     let columns = codec.columns();
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
@@ -72,9 +68,9 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
         baseline.into_iter().map(|(_, i)| i).partition(|i| objective.of().get(*i).is_none_or(|t| *t == 0));
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
-    let (hypers, count) = if fitted.hyper.log_noise > NOISY {
+    let (hypers, count) = if models > 1 {
         let rng = &mut design::generator(design::seed(&[seed, 1]));
-        (fitted.sample(columns, MODELS, rng), DRAWS_EACH)
+        (fitted.sample(columns, models, rng), DRAWS_EACH)
     } else {
         (vec![fitted.hyper.clone()], DRAWS)
     };

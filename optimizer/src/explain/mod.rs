@@ -79,7 +79,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
     let Some(choice) = choose(models, &codec, &known) else { return Err(few) };
     let centre = choice.recommended.point.clone();
     let mut rng = design::generator(seed);
-    let promising = model::model(&codec, &known, seed)
+    let promising = model::model(&codec, &known, 1, seed)
         .map_err(SuggestError::from)?
         .and_then(|m| {
             let proposal = propose(&m.acquisition, &codec, &known, CANDIDATES, seed, &mut rng)?;

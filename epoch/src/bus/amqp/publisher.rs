@@ -103,7 +103,7 @@ type UnderWay = FuturesUnordered<BoxFuture<'static, Landed>>;
 
 enum Landed {
     /// The publication with this number was confirmed, or its channel failed.
-    Publication(u64, lapin::Result<Confirmation>),
+    Publication(u64, Box<lapin::Result<Confirmation>>),
     /// Whatever was woken before this was put into the queue has been looked at.
     Round,
 }
@@ -140,12 +140,14 @@ impl Task {
             }
             tokio::select! {
                 Some(landed) = under_way.next() => match landed {
-                    Landed::Publication(number, Ok(confirmation)) => settle(&mut ledger, number, confirmation),
-                    Landed::Publication(_, Err(error)) => {
-                        tracing::debug!(%error, "publishing again");
-                        self.again = left_over(ledger, under_way).await;
-                        return Ended::Failed;
-                    }
+                    Landed::Publication(number, result) => match *result {
+                        Ok(confirmation) => settle(&mut ledger, number, confirmation),
+                        Err(error) => {
+                            tracing::debug!(%error, "publishing again");
+                            self.again = left_over(ledger, under_way).await;
+                            return Ended::Failed;
+                        }
+                    },
                     Landed::Round => {
                         in_round = false;
                         tell(ledger.round_ended());
@@ -187,7 +189,7 @@ impl Task {
                 }
                 Err(error) => Err(error),
             };
-            Landed::Publication(number, result)
+            Landed::Publication(number, Box::new(result))
         }));
     }
 
@@ -247,7 +249,9 @@ fn tell(verdicts: Vec<(Job, Verdict)>) {
 async fn left_over(mut ledger: Ledger<Job>, mut under_way: UnderWay) -> Vec<Job> {
     let rest = Instant::now() + REST;
     while let Ok(Some(landed)) = timeout_at(rest, under_way.next()).await {
-        if let Landed::Publication(number, Ok(confirmation)) = landed {
+        if let Landed::Publication(number, result) = landed
+            && let Ok(confirmation) = *result
+        {
             settle(&mut ledger, number, confirmation);
         }
     }
