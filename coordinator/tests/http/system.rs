@@ -10,7 +10,7 @@ use autoopt_coordinator::store::Store;
 use autoopt_epoch::bus::Bus;
 use autoopt_epoch::bus::memory::MemoryBus;
 use autoopt_epoch::failure::{Failure, FailureKind};
-use autoopt_epoch::message::{Artifact, Done, Epoch, Stage};
+use autoopt_epoch::message::{Action, Artifact, Done, Epoch, Stage};
 use autoopt_epoch::worker::noop::Noop;
 use autoopt_epoch::worker::{self, Backend, Backends, Context, WorkerSettings};
 use reqwest::{Method, StatusCode};
@@ -246,7 +246,8 @@ impl Backend for Hostile {
     }
 
     async fn perform(&self, order: &Epoch, context: &Context) -> Result<Done, Failure> {
-        if order.parameters.get("x").and_then(|v| v.as_f64()) > Some(0.0) {
+        let runs = order.action == Action::Run;
+        if runs && order.parameters.get("x").and_then(|v| v.as_f64()) > Some(0.0) {
             return Err(Failure::new(FailureKind::Infeasible, SCRIPT));
         }
         let mut done = Noop::default().perform(order, context).await?;
