@@ -5,7 +5,7 @@ use std::sync::Arc;
 use puruspe::{erfc, erfcx};
 
 use crate::space::Point;
-use crate::surrogate::{Draws, Gp, Posterior};
+use crate::surrogate::{Draws, Gp, Posterior, Weighted};
 use crate::term::Term;
 
 /// ½ ln 2π
@@ -56,8 +56,8 @@ pub struct Acquisition {
     /// nothing where the model knows no more than there, so that noise is no reason to measure the same again, and pending
     /// points are as good as done.
     ///
-    /// One for each set of hyperparameters: the worth is the mean over all (Snoek, Larochelle, Adams 2012).
-    pub draws: Vec<Draws>,
+    /// One for each model that counts: the worth is the weighted mean over all.
+    pub draws: Vec<Weighted<Draws>>,
     /// Of ±1 for what worked and what did not; absent while everything worked.
     pub feasibility: Option<Gp>,
     /// What else its worth is multiplied by.
@@ -65,20 +65,15 @@ pub struct Acquisition {
 }
 
 impl Acquisition {
-    /// `ln E_s[EI_s(x)] + ln P(x works)` of each point: noisy expected improvement, the mean over the draws.
+    /// `ln E_s[EI_s(x)] + ln P(x works)` of each point: noisy expected improvement, the mean over models and their draws.
     pub fn scores(&self, points: &[Point]) -> Vec<f64> {
-        self.scores_under(&self.draws, points)
-    }
-
-    /// The same under one set of hyperparameters.
-    pub fn rough_scores(&self, points: &[Point]) -> Vec<f64> {
-        self.scores_under(&self.draws[..1], points)
-    }
-
-    fn scores_under(&self, draws: &[Draws], points: &[Point]) -> Vec<f64> {
-        let by_model: Vec<Vec<f64>> = draws.iter().map(|draws| improvements(draws, points)).collect();
+        let weighted = |model: &Weighted<Draws>| -> Vec<f64> {
+            let log = model.weight.ln();
+            improvements(&model.of, points).into_iter().map(|score| score + log).collect()
+        };
+        let by_model: Vec<Vec<f64>> = self.draws.iter().map(weighted).collect();
         let mut scores: Vec<f64> = (0..points.len())
-            .map(|i| log_mean_exp(&by_model.iter().map(|scores| scores[i]).collect::<Vec<f64>>()))
+            .map(|i| log_sum_exp(&by_model.iter().map(|scores| scores[i]).collect::<Vec<f64>>()))
             .collect();
         scores.iter_mut().zip(self.beside(points)).for_each(|(score, log)| *score += log);
         scores
@@ -109,12 +104,18 @@ impl Acquisition {
 
     /// The worth of one point and its gradient by position, 0 in nominal columns.
     pub fn score_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        let each: Vec<(f64, Vec<f64>)> =
-            self.draws.iter().map(|draws| improvement_with_gradient(draws, x)).collect();
-        let mut score = log_mean_exp(&each.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
+        let each: Vec<(f64, Vec<f64>)> = self
+            .draws
+            .iter()
+            .map(|model| {
+                let (score, gradient) = improvement_with_gradient(&model.of, x);
+                (score + model.weight.ln(), gradient)
+            })
+            .collect();
+        let mut score = log_sum_exp(&each.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
         let mut gradient = vec![0.0; x.len()];
         for (one, slope) in &each {
-            let share = (one - score).exp() / each.len() as f64;
+            let share = (one - score).exp();
             gradient.iter_mut().zip(slope).for_each(|(g, s)| *g += share * s);
         }
         if let Some(gp) = &self.feasibility {
@@ -182,9 +183,12 @@ fn improvement_with_gradient(draws: &Draws, x: &[f64]) -> (f64, Vec<f64>) {
 }
 
 fn log_mean_exp(terms: &[f64]) -> f64 {
+    log_sum_exp(terms) - (terms.len() as f64).ln()
+}
+
+fn log_sum_exp(terms: &[f64]) -> f64 {
     let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = terms.iter().map(|t| (t - largest).exp()).sum();
-    largest + (sum / terms.len() as f64).ln()
+    largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
 }
 
 /// A regression on ±1 labels as a probit: `P(label > 0) = Φ(μ / √(σ_f² + σ²))`. Failures that have nothing to do with
@@ -198,7 +202,7 @@ mod tests {
     use super::*;
     use crate::design;
     use crate::space::Column;
-    use crate::surrogate::{Data, Hyper};
+    use crate::surrogate::{Data, Hyper, Shape};
 
     #[test]
     fn log_expected_improvement_matches_an_average_over_samples() {
@@ -232,6 +236,7 @@ mod tests {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
         let points: Vec<Point> = (0..12).map(|i| design::sobol(i, 2, 3)).collect();
         let hyper = Hyper {
+            shape: Shape::Rough,
             log_lengths: vec![-0.8, -0.3],
             log_signal: -0.3,
             log_main_lengths: vec![-1.0, 0.1],
@@ -244,13 +249,15 @@ mod tests {
         let repeats = vec![1.0; 12];
         let data = Data { points: points.clone(), values, repeats: repeats.clone(), ..Data::default() };
         let objective = Gp::new(&columns, &hyper, &data).unwrap();
-        let rougher = Hyper { log_lengths: vec![-1.6, -1.1], log_noise: -2.0, ..hyper.clone() };
-        let rougher = Gp::new(&columns, &rougher, &data).unwrap();
+        let smoother = Hyper { shape: Shape::Smooth, log_noise: -2.0, ..hyper.clone() };
+        let smoother = Gp::new(&columns, &smoother, &data).unwrap();
         let feasibility =
             Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
         for feasibility in [None, Some(feasibility)] {
-            let draws = [&objective, &rougher]
-                .map(|gp| Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap());
+            let draws = [(&objective, 0.7), (&smoother, 0.3)].map(|(gp, weight)| {
+                let of = Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
+                Weighted { of, weight }
+            });
             let acquisition = Acquisition {
                 objective: objective.clone(),
                 draws: draws.to_vec(),

@@ -16,7 +16,7 @@ use crate::acquisition::{HALF_LN_TAU, log_normal_cdf};
 use crate::align::by_cluster;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, search};
-use crate::surrogate::{Data, Gp, GpError, Hyper, Pairs};
+use crate::surrogate::{Data, Gp, GpError, Hyper, Pairs, Shape};
 use crate::term::Term;
 
 /// Below this probability of holding, points are told apart no further.
@@ -131,7 +131,7 @@ impl Constraint {
             of: Vec::new(),
             relations: Vec::new(),
         };
-        let mode = default_start(columns.len(), &[]);
+        let mode = default_start(Shape::Rough, columns, &[]);
         let starts = [Hyper { log_noise: -4.0, ..mode }];
         let (hyper, _) = search(columns, &Pairs::new(columns, &few.points), &few, &starts, STEPS);
         Ok(Self { gp: Gp::new(columns, &hyper, &data)?, limit: -mean / deviation })

@@ -1,6 +1,7 @@
 //! From what is known to models of it: transformed outputs, fitted hyperparameters, draws for what is pending.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::Serialize;
 
 use crate::acquisition::Acquisition;
 use crate::align::{Alignment, Baselines};
@@ -9,8 +10,10 @@ use crate::known::{Known, Seen};
 use crate::outlook::Models;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, sample, search};
+use crate::surrogate::outliers;
+use crate::surrogate::stacking::stack;
 use crate::surrogate::warp::{Curve, Warp};
-use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation};
+use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation, Shape, Weighted};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
 const SUBSET: usize = 70;
@@ -28,10 +31,13 @@ const MOST_PENDING: usize = 200;
 /// Sets of hyperparameters in an ensemble, and steps between two of them.
 const SAMPLES: usize = 10;
 const THIN: usize = 5;
-/// Best points of which the function's value is drawn, and how often: under the most probable hyperparameters, or under each of several sets.
+/// Best points of which the function's value is drawn, and how often, by all models together.
 const BASELINE: usize = 16;
 const DRAWS: usize = 16;
-const DRAWS_EACH: usize = 8;
+/// Rounds in which measurements that are far off lose weight and hyperparameters follow.
+const DISCOUNTS: usize = 3;
+/// A model that counts for less is left out.
+const LEAST_WEIGHT: f64 = 0.05;
 /// Results from which on curved transformations are tried.
 const CURVED_FROM: usize = 8;
 /// A transformation more curved than two that were no better is not tried.
@@ -44,16 +50,22 @@ pub struct Model {
     pub warp: Warp,
 }
 
-/// The model with its most probable hyperparameters, and what improvement `models` sets of hyperparameters expect: more than one are
-/// drawn from their posterior, near the most probable. `None` while nothing was measured.
-pub fn model(codec: &Codec, known: &Known, models: usize, seed: u64) -> Result<Option<Model>, GpError> {
+/// The models with their most probable hyperparameters: what improvement they expect together, and the one that counts for most. `None` while
+/// nothing was measured.
+pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, GpError> {
     let columns = codec.columns();
     if known.measured().next().is_none() || columns.is_empty() {
         return Ok(None);
     }
     let observations = Observations::new(known);
     let fitted = Fitted::new(columns, &observations, &known.baselines);
-    let objective = fitted.model(columns, &fitted.hyper)?;
+    let Shapes { hypers, .. } = fitted.shapes(columns)?;
+    let gps = hypers
+        .iter()
+        .map(|h| Ok(Weighted { of: fitted.model(columns, &h.of)?, weight: h.weight }))
+        .collect::<Result<Vec<Weighted<Gp>>, GpError>>()?;
+    let objective =
+        gps.iter().reduce(|a, b| if b.weight > a.weight { b } else { a }).expect("a model").of.clone();
     let points = &observations.data.points;
     let mut baseline: Vec<(f64, usize)> = (0..observations.own)
         .filter(|i| observations.feasible[*i])
@@ -68,26 +80,33 @@ pub fn model(codec: &Codec, known: &Known, models: usize, seed: u64) -> Result<O
         baseline.into_iter().map(|(_, i)| i).partition(|i| objective.of().get(*i).is_none_or(|t| *t == 0));
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
-    let (hypers, count) = if models > 1 {
-        let rng = &mut design::generator(design::seed(&[seed, 1]));
-        (fitted.sample(columns, models, rng), DRAWS_EACH)
-    } else {
-        (vec![fitted.hyper.clone()], DRAWS)
-    };
-    let draws = hypers
+    let each = DRAWS / gps.len();
+    let draws = gps
         .iter()
-        .map(|hyper| Draws::new(&fitted.model(columns, hyper)?, &shared, &extra, count, seed))
+        .map(|gp| Ok(Weighted { of: Draws::new(&gp.of, &shared, &extra, each, seed)?, weight: gp.weight }))
         .collect::<Result<_, GpError>>()?;
     let feasibility = feasibility(columns, known)?;
     let acquisition = Acquisition { objective, draws, feasibility, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 
-/// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged.
+/// Models of the objective (transformed, smaller is better) with hyperparameters from their posterior, to be averaged: of each shape as many
+/// as its weight asks for.
 #[derive(Clone, Debug)]
 pub struct Ensemble {
     pub gps: Vec<Gp>,
     pub warp: Warp,
+    pub surrogates: Vec<Surrogate>,
+}
+
+/// How one shape of the function predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Surrogate {
+    pub shape: Shape,
+    /// The mean log density of a result that is predicted from the others, hyperparameters staying as they are.
+    pub log_density: f64,
+    /// How much it counts by that.
+    pub weight: f64,
 }
 
 impl Ensemble {
@@ -105,12 +124,16 @@ pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Ensemb
         return Ok(None);
     }
     let fitted = Fitted::new(columns, &Observations::new(known), &known.baselines);
-    let gps = fitted
-        .sample(columns, SAMPLES, &mut design::generator(seed))
-        .into_iter()
-        .map(|hyper| fitted.model(columns, &hyper))
-        .collect::<Result<Vec<Gp>, GpError>>()?;
-    Ok(Some(Ensemble { gps, warp: fitted.warp }))
+    let Shapes { hypers, surrogates } = fitted.shapes(columns)?;
+    let rng = &mut design::generator(seed);
+    let mut gps = Vec::with_capacity(SAMPLES);
+    for hyper in &hypers {
+        let count = (hyper.weight * SAMPLES as f64).round().max(1.0) as usize;
+        for sampled in fitted.sample(columns, &hyper.of, count, rng) {
+            gps.push(fitted.model(columns, &sampled)?);
+        }
+    }
+    Ok(Some(Ensemble { gps, warp: fitted.warp, surrogates }))
 }
 
 /// Every value with its point, and whether it worked; those of earlier experiments after those of this one. A point that was
@@ -178,7 +201,8 @@ fn transformed(data: &Data, warp: &Warp) -> Data {
     Data { values: data.values.iter().map(|y| warp.apply(*y)).collect(), ..data.clone() }
 }
 
-/// The alignment of places and the transformation of the outputs that make them most probable, and the hyperparameters with them.
+/// The alignment of places and the transformation of the outputs that make them most probable under a rough function, and the
+/// hyperparameters of one with them.
 struct Fitted {
     warp: Warp,
     hyper: Hyper,
@@ -190,16 +214,7 @@ struct Fitted {
 
 impl Fitted {
     fn new(columns: &[Column], observations: &Observations, baselines: &Baselines) -> Self {
-        let mode = default_start(columns.len(), &observations.data.relations);
-        // little noise and short scales, or much noise and long ones: often both are a mode
-        let starts = [
-            Hyper { log_noise: -5.0, ..mode.clone() },
-            Hyper {
-                log_noise: -1.5,
-                log_lengths: mode.log_lengths.iter().map(|l| l + 1.0).collect(),
-                ..mode
-            },
-        ];
+        let starts = starts(Shape::Rough, columns, &observations.data.relations);
         let alignments = baselines.alignments();
         let candidates = alignments.iter().map(|alignment| {
             let data = observations.aligned(baselines, *alignment);
@@ -234,7 +249,41 @@ impl Fitted {
         }
         let part = transformed(&best.part, &best.warp);
         let (hyper, _) = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
-        Self { hyper, ..best }
+        let mut best = Self { hyper, ..best };
+        best.discount(columns);
+        best
+    }
+
+    /// Lets measurements that are far off tell less; where there are none, nothing changes.
+    fn discount(&mut self, columns: &[Column]) {
+        let (part, all) = (self.part.repeats.clone(), self.data.repeats.clone());
+        for _ in 0..DISCOUNTS {
+            let Ok(gp) = self.part_model(columns) else { return };
+            let weighed = |data: &Data, repeats: &[f64]| {
+                let posterior = gp.predict_all(&data.points);
+                let noise: Vec<f64> = repeats.iter().map(|m| self.hyper.log_noise.exp() / m).collect();
+                let weights = outliers::weights(&posterior, &transformed(data, &self.warp).values, &noise)?;
+                // what is known here is the function, not what a cluster of its own makes of it
+                let own = |i: usize| data.of.get(i).is_none_or(|task| *task == 0);
+                Some(
+                    repeats
+                        .iter()
+                        .enumerate()
+                        .map(|(i, m)| if own(i) { m * weights[i] } else { *m })
+                        .collect(),
+                )
+            };
+            let Some(lighter) = weighed(&self.data, &all) else { return };
+            let lighter_part = weighed(&self.part, &part).unwrap_or_else(|| part.clone());
+            (self.data.repeats, self.part.repeats) = (lighter, lighter_part);
+            let part = transformed(&self.part, &self.warp);
+            (self.hyper, _) = search(columns, &self.pairs, &part, &[self.hyper.clone()], FEW_STEPS);
+        }
+    }
+
+    /// The model of the results on which hyperparameters are searched.
+    fn part_model(&self, columns: &[Column]) -> Result<Gp, GpError> {
+        Gp::new(columns, &self.hyper, &transformed(&self.part, &self.warp))
     }
 
     /// The transformation that makes the values most probable, `density` being that of the straight line.
@@ -265,11 +314,63 @@ impl Fitted {
         Gp::new(columns, hyper, &transformed(&self.data, &self.warp))
     }
 
-    /// `count` sets of hyperparameters from their posterior.
-    fn sample(&self, columns: &[Column], count: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<Hyper> {
-        let data = transformed(&self.part, &self.warp);
-        sample(columns, &self.pairs, &data, &self.hyper, (count, THIN), rng)
+    /// The most probable hyperparameters of each shape that counts, weighted by how well left-out results are predicted under them.
+    fn shapes(&self, columns: &[Column]) -> Result<Shapes, GpError> {
+        let part = transformed(&self.part, &self.warp);
+        let starts = starts(Shape::Smooth, columns, &part.relations);
+        let (smooth, _) = search(columns, &self.pairs, &part, &starts, STEPS);
+        let hypers = [self.hyper.clone(), smooth];
+        let densities = hypers
+            .iter()
+            .map(|hyper| Ok(Gp::new(columns, hyper, &part)?.left_out_log_densities()))
+            .collect::<Result<Vec<Vec<f64>>, GpError>>()?;
+        let weights = stack(&densities);
+        let surrogates =
+            hypers.iter().zip(&densities).zip(&weights).map(|((hyper, each), weight)| Surrogate {
+                shape: hyper.shape,
+                log_density: each.iter().sum::<f64>() / each.len() as f64,
+                weight: *weight,
+            });
+        let surrogates = surrogates.collect();
+        let counts: Vec<(Hyper, f64)> =
+            hypers.into_iter().zip(weights).filter(|(_, weight)| *weight >= LEAST_WEIGHT).collect();
+        let all: f64 = counts.iter().map(|(_, weight)| weight).sum();
+        let hypers = counts.into_iter().map(|(of, weight)| Weighted { of, weight: weight / all }).collect();
+        Ok(Shapes { hypers, surrogates })
     }
+
+    /// `count` sets of hyperparameters from the posterior of those of `start`'s shape.
+    fn sample(
+        &self,
+        columns: &[Column],
+        start: &Hyper,
+        count: usize,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Vec<Hyper> {
+        let data = transformed(&self.part, &self.warp);
+        sample(columns, &self.pairs, &data, start, (count, THIN), rng)
+    }
+}
+
+/// Shapes of the function, compared.
+struct Shapes {
+    /// Of those that count.
+    hypers: Vec<Weighted<Hyper>>,
+    /// All.
+    surrogates: Vec<Surrogate>,
+}
+
+/// Little noise and short scales, or much noise and long ones: often both are a mode.
+fn starts(shape: Shape, columns: &[Column], relations: &[Relation]) -> [Hyper; 2] {
+    let mode = default_start(shape, columns, relations);
+    let longer = match shape {
+        Shape::Rough => 1.0,
+        Shape::Smooth => 0.0,
+    };
+    [
+        Hyper { log_noise: -5.0, ..mode.clone() },
+        Hyper { log_noise: -1.5, log_lengths: mode.log_lengths.iter().map(|l| l + longer).collect(), ..mode },
+    ]
 }
 
 /// Results on which hyperparameters are searched: as many of earlier experiments as of this one.
@@ -315,7 +416,7 @@ fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError>
         repeats: vec![1.0; known.seen.len()],
         ..Data::default()
     };
-    let start = Hyper { log_noise: -1.5, ..default_start(columns.len(), &[]) };
+    let start = Hyper { log_noise: -1.5, ..default_start(Shape::Rough, columns, &[]) };
     let data = select(&data, &spread(&data.values, MOST));
     let part = select(&data, &spread(&data.values, SUBSET));
     let (hyper, _) = search(columns, &Pairs::new(columns, &part.points), &part, &[start], FEW_STEPS);

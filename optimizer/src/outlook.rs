@@ -38,6 +38,17 @@ impl Models<'_> {
         self.gps.iter().map(|gp| gp.mean_at(x)).sum::<f64>() / self.gps.len() as f64
     }
 
+    /// What the transformed objective is expected to be at an evaluated point: the mean, and of what the model leaves unexplained there
+    /// the part that is real. Single measurements do not tell noise from what is finer than the distances between points, so beforehand both are held for
+    /// equally large: of the mean remainder of `m` measurements, `m / (m + 1)` is real.
+    fn expected_at(&self, x: &[f64]) -> f64 {
+        let mean = self.mean_at(x);
+        match self.gps[0].measured_at(x) {
+            Some((value, count)) => mean + count / (count + 1.0) * (value - mean),
+            None => mean,
+        }
+    }
+
     /// Standard deviation of one measurement at `x`, in the objective's unit.
     pub fn noise_at(&self, x: &[f64]) -> f64 {
         let each = self.gps.iter().map(|gp| {
@@ -77,13 +88,13 @@ pub struct Choice<'a> {
     pub rivals: Vec<&'a Seen>,
 }
 
-/// The evaluated point with the best mean. Of those that the model cannot tell from it, as on a plateau, the one whose
+/// The evaluated point with the best expected value. Of those that the model cannot tell from it, as on a plateau, the one whose
 /// surroundings are best, which is in the middle of it and not at an edge. `None` while nothing was measured.
 pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option<Choice<'a>> {
     let mut ranked: Vec<(f64, &Seen)> =
-        known.measured().filter(|s| s.allowed).map(|s| (models.mean_at(&s.point), s)).collect();
+        known.measured().filter(|s| s.allowed).map(|s| (models.expected_at(&s.point), s)).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // the same point again has the same mean
+    // the same point again is expected to be the same
     ranked.dedup_by(|a, b| a.1.point == b.1.point);
     ranked.truncate(RIVALS);
     let rivals: Vec<&Seen> = ranked.iter().map(|(_, s)| *s).collect();

@@ -9,8 +9,6 @@ use crate::design;
 use crate::known::Known;
 use crate::space::{Codec, Column, Point};
 
-/// Candidates that all models look at.
-const FINALISTS: usize = 250;
 /// Points that are refined.
 const STARTS: usize = 8;
 /// Steps of one refinement.
@@ -46,9 +44,9 @@ pub fn propose(
     if pool.is_empty() {
         return None;
     }
-    let pool = finalists(acquisition, pool);
     let scores = acquisition.scores(&pool);
-    let order = ranking(&scores);
+    let mut order: Vec<usize> = (0..pool.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     let mut promising: Vec<Point> = order.iter().take(PROMISING).map(|i| pool[*i].clone()).collect();
     let mut starts: Vec<usize> = Vec::new();
     for i in order {
@@ -69,22 +67,6 @@ pub fn propose(
         }
     }
     best.map(|(_, point)| Proposal { point, promising })
-}
-
-/// The part of a large `pool` that is worth most by one of several models; only that is looked at by all of them.
-fn finalists(acquisition: &Acquisition, pool: Vec<Point>) -> Vec<Point> {
-    if acquisition.draws.len() < 2 || pool.len() <= FINALISTS {
-        return pool;
-    }
-    let order = ranking(&acquisition.rough_scores(&pool));
-    order.into_iter().take(FINALISTS).map(|i| pool[i].clone()).collect()
-}
-
-/// Indices, the best score first.
-fn ranking(scores: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    order
 }
 
 /// Candidates that may be proposed.

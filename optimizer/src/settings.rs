@@ -61,7 +61,7 @@ impl Method {
     /// Its settings, for people.
     const fn keys(self) -> &'static str {
         match self {
-            Self::Gp => "`candidates`, `design`, `levels` and `models`",
+            Self::Gp => "`candidates`, `design` and `levels`",
             Self::Design(Design::Grid) => "`levels`",
             Self::Design(_) => "none",
         }
@@ -77,8 +77,6 @@ pub struct Settings {
     pub initial: Option<u32>,
     /// `gp` only, `candidates`: points at which the acquisition is looked at before the best are refined; 16 to 20,000.
     pub candidates: usize,
-    /// `gp` only, `models`: sets of hyperparameters over which expected improvement is averaged, 1 to 16; 1 is the most probable set alone.
-    pub models: usize,
     /// The design; of `gp` the one that comes before the model, `design`.
     pub design: Design,
     /// `levels`: how many of each number a grid has, 2 to 1,000; `None`: as many as it takes to fill the budget.
@@ -108,7 +106,7 @@ impl Settings {
             .ok_or_else(|| SettingsError::Unknown { name: algorithm.name.clone() })?;
         let design = if let Method::Design(design) = method { design } else { Design::Sobol };
         let mut settings =
-            Self { method, initial: algorithm.initial, candidates: 1000, models: 1, design, levels: None };
+            Self { method, initial: algorithm.initial, candidates: 1000, design, levels: None };
         for (key, value) in &algorithm.settings {
             let refused = |key, expected| SettingsError::Value {
                 method: method.as_str(),
@@ -120,10 +118,6 @@ impl Settings {
                 (Method::Gp, "candidates") => {
                     settings.candidates = whole(value, 16, 20_000)
                         .ok_or_else(|| refused("candidates", "a whole number from 16 to 20000"))?;
-                }
-                (Method::Gp, "models") => {
-                    settings.models = whole(value, 1, 16)
-                        .ok_or_else(|| refused("models", "a whole number from 1 to 16"))?;
                 }
                 (Method::Gp, "design") => {
                     settings.design = Design::ALL

@@ -113,7 +113,7 @@ fn modelled(
     }
     let measured = known;
     let known = &measured.pooled();
-    let Some(Model { mut acquisition, warp }) = model::model(codec, known, settings.models, seed)? else {
+    let Some(Model { mut acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, settings, codec, known, seed, initial);
     };
     let cost = Cost::new(ask, codec);

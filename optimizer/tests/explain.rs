@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use autoopt_epoch::message::Ask;
-use autoopt_optimizer::explain::{ExplainError, Explanation};
+use autoopt_optimizer::explain::{ExplainError, Explanation, Shape};
 use autoopt_optimizer::{design, explain};
 use serde_json::{Value, json};
 
@@ -69,6 +69,13 @@ fn what_matters_is_found_with_its_share() {
     let rise = levels.last().unwrap().objective.mean - levels[0].objective.mean;
     assert!((rise - 3.0 * 11.0 / 12.0).abs() < 0.3, "{rise}");
     assert!(e.calibration.r_squared > 0.8, "{:?}", e.calibration);
+    // the response is a polynomial
+    let weight = |shape| e.surrogates.iter().find(|s| s.shape == shape).unwrap().weight;
+    assert!(
+        weight(Shape::Smooth) + weight(Shape::Rough) > 0.999 && weight(Shape::Smooth) > 0.5,
+        "{:?}",
+        e.surrogates
+    );
     // `d` may be anything; `a` costs 1 % of 24 within a tenth
     let room = |name: &str| &e.robustness.parameters.iter().find(|r| r.parameter == name).unwrap().good;
     assert!(room("d").len() >= 38, "{:?}", room("d"));

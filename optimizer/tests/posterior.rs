@@ -5,13 +5,16 @@
 use autoopt_optimizer::acquisition::Acquisition;
 use autoopt_optimizer::design;
 use autoopt_optimizer::space::{Column, Point};
-use autoopt_optimizer::surrogate::{Data, Draws, Gp, Hyper};
+use autoopt_optimizer::surrogate::{Data, Draws, Gp, Hyper, Shape, Weighted};
 
 const COLUMNS: [Column; 3] =
     [Column::Number { levels: None }, Column::Number { levels: None }, Column::Nominal { count: 3 }];
 
-fn hyper() -> Hyper {
+const SHAPES: [Shape; 2] = [Shape::Rough, Shape::Smooth];
+
+fn hyper(shape: Shape) -> Hyper {
     Hyper {
+        shape,
         log_lengths: vec![-0.9, -0.2, 0.1],
         log_signal: 0.2,
         log_main_lengths: vec![-1.4, -0.6, 0.3],
@@ -42,7 +45,11 @@ fn kernel(h: &Hyper, a: &[f64], b: &[f64]) -> f64 {
     };
     let joint = (0..3).map(|j| (distance(j) / h.log_lengths[j].exp()).powi(2)).sum::<f64>().sqrt();
     let main: f64 = (0..3).map(|j| matern(distance(j) / h.log_main_lengths[j].exp())).sum();
-    h.log_signal.exp() * matern(joint) + h.log_main.exp() / 3.0 * main
+    let together = match h.shape {
+        Shape::Rough => matern(joint),
+        Shape::Smooth => (-0.5 * joint * joint).exp(),
+    };
+    h.log_signal.exp() * together + h.log_main.exp() / 3.0 * main
 }
 
 /// Solves `matrix · x = rhs` with partial pivoting; also `ln |det|`.
@@ -142,40 +149,78 @@ fn data(n: u32) -> Data {
 fn posterior_and_likelihood_match_plain_elimination() {
     let data = data(40);
     let at = points(25, 99);
-    let (means, covariance, likelihood) = reference(&hyper(), &data, &at);
-    let gp = Gp::new(&COLUMNS, &hyper(), &data).unwrap();
-    assert!((gp.log_likelihood() - likelihood).abs() < 1e-9 * likelihood.abs());
-    for (i, posterior) in gp.predict_all(&at).into_iter().enumerate() {
-        assert!((posterior.mean - means[i]).abs() < 1e-9, "{posterior:?} {}", means[i]);
-        assert!((posterior.variance - covariance[i][i]).abs() < 1e-9, "{posterior:?} {}", covariance[i][i]);
+    for hyper in SHAPES.map(hyper) {
+        let (means, covariance, likelihood) = reference(&hyper, &data, &at);
+        let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
+        assert!((gp.log_likelihood() - likelihood).abs() < 1e-9 * likelihood.abs());
+        for (i, posterior) in gp.predict_all(&at).into_iter().enumerate() {
+            assert!((posterior.mean - means[i]).abs() < 1e-9, "{posterior:?} {}", means[i]);
+            assert!(
+                (posterior.variance - covariance[i][i]).abs() < 1e-9,
+                "{posterior:?} {}",
+                covariance[i][i]
+            );
+        }
+    }
+}
+
+#[test]
+fn densities_of_left_out_results_are_those_of_models_without_them() {
+    let data = data(12);
+    for hyper in SHAPES.map(hyper) {
+        let gp = Gp::new(&COLUMNS, &hyper, &data).unwrap();
+        for (i, density) in gp.left_out_log_densities().into_iter().enumerate() {
+            let without = |values: &[f64]| {
+                values.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, v)| *v).collect::<Vec<f64>>()
+            };
+            let rest = Data {
+                points: (0..12).filter(|j| *j != i).map(|j| data.points[j].clone()).collect(),
+                values: without(&data.values),
+                repeats: without(&data.repeats),
+                ..Data::default()
+            };
+            let (means, covariance, _) = reference(&hyper, &rest, std::slice::from_ref(&data.points[i]));
+            let variance = covariance[0][0] + hyper.log_noise.exp() / data.repeats[i];
+            let z = (data.values[i] - means[0]) / variance.sqrt();
+            let expected = -0.5 * z * z - 0.5 * (std::f64::consts::TAU * variance).ln();
+            // the constant mean is that of all results here, and of the others there
+            assert!((density - expected).abs() < 0.1, "{density} {expected}");
+        }
     }
 }
 
 #[test]
 fn noisy_expected_improvement_matches_plain_monte_carlo() {
     let data = data(14);
-    let gp = Gp::new(&COLUMNS, &hyper(), &data).unwrap();
+    let gps = SHAPES.map(|shape| Gp::new(&COLUMNS, &hyper(shape), &data).unwrap());
     let (observed, pending) = ([2, 5, 6, 9, 11], vec![vec![0.4, 0.8, 1.0], vec![0.9, 0.95, 0.0]]);
     for x in points(4, 21) {
         let mut at: Vec<Point> = observed.iter().map(|i| data.points[*i].clone()).collect();
         at.extend(pending.clone());
         at.push(x.clone());
-        let (means, covariance, _) = reference(&hyper(), &data, &at);
-        let root = root(&covariance);
         let mut rng = design::generator(8);
         let n = 40_000;
-        let improvements: Vec<f64> = (0..n)
-            .map(|_| {
-                let f = draw(&means, &root, &mut rng);
-                let best = f[..f.len() - 1].iter().copied().fold(f64::INFINITY, f64::min);
-                (best - f[f.len() - 1]).max(0.0)
+        // half of the functions are of each shape
+        let improvements: Vec<f64> = SHAPES
+            .into_iter()
+            .flat_map(|shape| {
+                let (means, covariance, _) = reference(&hyper(shape), &data, &at);
+                let root = root(&covariance);
+                (0..n / 2)
+                    .map(|_| {
+                        let f = draw(&means, &root, &mut rng);
+                        let best = f[..f.len() - 1].iter().copied().fold(f64::INFINITY, f64::min);
+                        (best - f[f.len() - 1]).max(0.0)
+                    })
+                    .collect::<Vec<f64>>()
             })
             .collect();
         let expected = improvements.iter().sum::<f64>() / f64::from(n);
         let spread = improvements.iter().map(|i| (i - expected).powi(2)).sum::<f64>() / f64::from(n);
-        let draws = Draws::new(&gp, &observed, &pending, 1024, 5).unwrap();
+        let half = |gp| Weighted { of: Draws::new(gp, &observed, &pending, 1024, 5).unwrap(), weight: 0.5 };
+        let draws = gps.iter().map(half).collect();
         let acquisition =
-            Acquisition { objective: gp.clone(), draws: vec![draws], feasibility: None, terms: Vec::new() };
+            Acquisition { objective: gps[0].clone(), draws, feasibility: None, terms: Vec::new() };
         let ours = acquisition.scores(std::slice::from_ref(&x))[0].exp();
         let tolerance = 5.0 * (spread / f64::from(n)).sqrt() + 0.03 * expected;
         assert!((ours - expected).abs() < tolerance, "{ours} {expected} ± {tolerance}");
@@ -185,7 +230,7 @@ fn noisy_expected_improvement_matches_plain_monte_carlo() {
 #[test]
 fn intervals_cover_as_often_as_they_say() {
     let (mut inside, mut all) = (0u32, 0u32);
-    let hyper = hyper();
+    let hyper = hyper(Shape::Rough);
     for seed in 0..30 {
         let at = points(60, seed);
         let prior: Vec<Vec<f64>> =

@@ -326,22 +326,3 @@ fn numbers_spread_over_the_space() {
     }
     assert_eq!(counts, [16; 4]);
 }
-
-#[test]
-fn several_sets_of_hyperparameters_propose_something_else_and_the_same_twice() {
-    let noisy = |i: u32, p: &Parameters| {
-        let u = design::normal(&mut design::generator(u64::from(i)));
-        Some(bowl(p) + 0.5 * u)
-    };
-    let results = evaluated(&plane(), &[], 20, noisy);
-    let with = |models: u64| {
-        let mut ask = ask(&plane(), &[], &results);
-        ask.algorithm.settings.insert("models".into(), models.into());
-        suggest(&ask)
-    };
-    let four = with(4).unwrap();
-    assert_eq!(four.origin, Origin::Model);
-    assert_eq!(four, with(4).unwrap());
-    assert_ne!(four.parameters, with(1).unwrap().parameters);
-    assert!(with(0).unwrap_err().to_string().contains("`models`"));
-}

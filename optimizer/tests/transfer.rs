@@ -95,7 +95,7 @@ fn a_similar_experiment_helps_and_a_contradictory_one_costs_little() {
 fn clusters_of_different_speed_are_compared_by_their_baselines() {
     // what is left after 24 trials in turn on all of them, on average over seeds
     let left = |tell: &dyn Fn(usize) -> &'static str, factors: [f64; 3]| {
-        let seeds = 4;
+        let seeds = 8;
         let each = (0..seeds).map(|seed| {
             let mut results: Vec<Value> = (0..3)
                 .map(|i| result(tell(i), &baseline(), "baseline", factors[i] * cost([0.5; 4], 0.0)))

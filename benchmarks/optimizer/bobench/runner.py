@@ -18,6 +18,7 @@ from .problems import dev_problems
 from .bbob import bbob_problems
 from .space import violation
 from .stairs import stair_problems
+from .tails import tail_problems
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
@@ -28,7 +29,7 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob")
+SETS = ("dev", "stairs", "bbob", "tails")
 
 
 def load_set(name):
@@ -38,6 +39,8 @@ def load_set(name):
         return bbob_problems()
     if name == "stairs":
         return stair_problems()
+    if name == "tails":
+        return tail_problems()
     raise SystemExit(f"unknown problem set {name!r}")
 
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::outlook::NINETY;
 use crate::surrogate::Gp;
 
-/// Models of an ensemble that are looked at; each costs an inverse.
+/// Models of an ensemble that are looked at, of every shape some; each costs an inverse.
 const MODELS: usize = 3;
 
 /// Each result against its prediction from all others (leave one out).
@@ -21,7 +21,8 @@ pub struct Calibration {
 /// In closed form, `μ_i = y_i − α_i / K⁻¹_ii` and `σ_i² = 1 / K⁻¹_ii` (Rasmussen, Williams 2006, eq. 5.12), hyperparameters
 /// staying as they are, averaged over models.
 pub(super) fn calibration(gps: &[Gp]) -> Calibration {
-    let each: Vec<Vec<(f64, f64)>> = gps.iter().take(MODELS).map(Gp::left_out).collect();
+    let each: Vec<Vec<(f64, f64)>> =
+        gps.iter().step_by(gps.len().div_ceil(MODELS).max(1)).map(Gp::left_out).collect();
     let n = each.first().map_or(0, Vec::len);
     let models = each.len() as f64;
     let values: Vec<f64> = gps.first().map(Gp::values).unwrap_or_default();

@@ -18,6 +18,8 @@ use crate::propose::propose;
 use crate::space::{Codec, Point};
 use crate::suggest::{SuggestError, codec};
 
+pub use crate::model::Surrogate;
+pub use crate::surrogate::Shape;
 pub use autoopt_epoch::message::{Effect, Estimate, Interaction, Level};
 pub use calibration::Calibration;
 pub use robustness::{Robustness, Room};
@@ -42,6 +44,8 @@ pub struct Explanation {
     /// The strongest first.
     pub interactions: Vec<Interaction>,
     pub calibration: Calibration,
+    /// The models that are averaged, and why by these weights.
+    pub surrogates: Vec<Surrogate>,
     /// What is not to be concluded, and why.
     pub caveats: Vec<String>,
 }
@@ -79,7 +83,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
     let Some(choice) = choose(models, &codec, &known) else { return Err(few) };
     let centre = choice.recommended.point.clone();
     let mut rng = design::generator(seed);
-    let promising = model::model(&codec, &known, 1, seed)
+    let promising = model::model(&codec, &known, seed)
         .map_err(SuggestError::from)?
         .and_then(|m| {
             let proposal = propose(&m.acquisition, &codec, &known, CANDIDATES, seed, &mut rng)?;
@@ -102,6 +106,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
         effects,
         interactions,
         calibration,
+        surrogates: ensemble.surrogates.clone(),
         caveats: Vec::new(),
     };
     explanation.caveats = caveats::caveats(&explanation, ask, codec.columns().len(), known.seen.len());

@@ -63,7 +63,7 @@ impl Goals {
         let mut goals = Self { models: Vec::new(), known: Vec::new() };
         for m in 0..goals_of(ask) {
             let known = Known::new(&only(ask, m), codec).pooled();
-            let Some(model) = model::model(codec, &known, 1, seed)? else { return Ok(None) };
+            let Some(model) = model::model(codec, &known, seed)? else { return Ok(None) };
             goals.models.push(model);
             goals.known.push(known);
         }

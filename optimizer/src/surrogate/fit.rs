@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::gp::{Data, Hyper, Solved};
-use super::kernel::{Kernel, PairCovariances, Pairs, dot};
+use super::kernel::{Kernel, PairCovariances, Pairs, Shape, dot};
 use super::tasks::{self, Between, Relation, Task};
 use crate::design;
 use crate::space::Column;
@@ -28,7 +28,7 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Independent normal densities of the logarithms of the hyperparameters.
 ///
-/// Length scales of the joint part: `ln ℓ ~ N(−1.8 + ½ ln D, 0.7)`. As in Hvarfner, Hellsten and Nardi (2024) they grow with the
+/// Length scales of the joint part: `ln ℓ ~ N(−1.8 + ½ ln D, 0.7)`, of numbers in a smooth one `N(−1 + ½ ln D, 0.7)`. As in Hvarfner, Hellsten and Nardi (2024) they grow with the
 /// root of the number of columns `D`, so that functions are expected to be as hard in many dimensions as in few; but where
 /// those allow a factor of `exp(√3)` either way, here it is two. Length scales of single columns: `ln λ ~ N(−1.6, 0.4)`. With
 /// fewer results than hyperparameters wide priors are fitted to chance: on points that were held back the narrow ones predict
@@ -41,11 +41,11 @@ struct Prior {
 }
 
 impl Prior {
-    /// The prior for `columns` columns and the tasks, in the order of [`pack`].
-    fn new(columns: usize, relations: &[Relation]) -> Self {
-        let start = default_start(columns, relations);
-        let mut scale = vec![0.7; columns];
-        scale.extend(vec![0.4; columns]);
+    /// The prior for the columns and the tasks, in the order of [`pack`].
+    fn new(shape: Shape, columns: &[Column], relations: &[Relation]) -> Self {
+        let start = default_start(shape, columns, relations);
+        let mut scale = vec![0.7; columns.len()];
+        scale.extend(vec![0.4; columns.len()]);
         scale.extend([1.0, 1.0, 1.5]);
         scale.extend(relations.iter().flat_map(|r| r.scales()));
         Self { location: pack(&start), scale }
@@ -64,11 +64,18 @@ impl Prior {
 }
 
 /// The most probable hyperparameters before there is data.
-pub fn default_start(columns: usize, relations: &[Relation]) -> Hyper {
+pub fn default_start(shape: Shape, columns: &[Column], relations: &[Relation]) -> Hyper {
+    let dimensions = columns.len();
+    let length = |column: &Column| match (shape, column) {
+        (Shape::Smooth, Column::Number { .. }) => -1.0,
+        _ => -1.8,
+    };
+    let wider = 0.5 * (dimensions.max(1) as f64).ln();
     Hyper {
-        log_lengths: vec![-1.8 + 0.5 * (columns.max(1) as f64).ln(); columns],
+        shape,
+        log_lengths: columns.iter().map(|column| length(column) + wider).collect(),
         log_signal: 0.0,
-        log_main_lengths: vec![-1.6; columns],
+        log_main_lengths: vec![-1.6; dimensions],
         log_main: 0.0,
         log_noise: -4.0,
         tasks: relations.iter().map(|r| r.expected()).collect(),
@@ -81,6 +88,7 @@ struct Objective<'a> {
     pairs: &'a Pairs,
     data: &'a Data,
     prior: &'a Prior,
+    shape: Shape,
     /// argmin asks for the cost and the gradient of a point separately; one computation gives both.
     last: RefCell<Option<Evaluation>>,
     scratch: RefCell<PairCovariances>,
@@ -90,9 +98,9 @@ struct Objective<'a> {
 type Evaluation = (Vec<f64>, f64, Vec<f64>);
 
 impl<'a> Objective<'a> {
-    fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
+    fn new(shape: Shape, columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
         let scratch = RefCell::new(PairCovariances::default());
-        Self { columns, pairs, data, prior, last: RefCell::new(None), scratch }
+        Self { columns, pairs, data, prior, shape, last: RefCell::new(None), scratch }
     }
 
     fn evaluate(&self, packed: &[f64]) -> (f64, Vec<f64>) {
@@ -102,7 +110,7 @@ impl<'a> Objective<'a> {
             return (*cost, gradient.clone());
         }
         let (cost, gradient) = self
-            .log_posterior(&unpack(packed, self.columns.len()))
+            .log_posterior(&unpack(self.shape, packed, self.columns.len()))
             .filter(|(density, gradient)| density.is_finite() && gradient.iter().all(|g| g.is_finite()))
             .map_or_else(
                 || (IMPOSSIBLE, vec![0.0; packed.len()]),
@@ -253,7 +261,7 @@ impl Gradient for Objective<'_> {
     }
 }
 
-/// The most probable hyperparameters of `data` found from `starts`, with at most `iterations` steps from each, and
+/// The most probable hyperparameters of `data` found from `starts`, which are of one shape, with at most `iterations` steps from each, and
 /// the log density there; the first start where no density can be computed.
 pub fn search(
     columns: &[Column],
@@ -262,14 +270,15 @@ pub fn search(
     starts: &[Hyper],
     iterations: u64,
 ) -> (Hyper, f64) {
-    let prior = Prior::new(columns.len(), &data.relations);
+    let shape = starts[0].shape;
+    let prior = Prior::new(shape, columns, &data.relations);
     let n = data.points.len().max(1) as f64;
     let mut best = (starts[0].clone(), f64::NEG_INFINITY);
     for start in starts {
-        let objective = Objective::new(columns, pairs, data, &prior);
+        let objective = Objective::new(shape, columns, pairs, data, &prior);
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
-            best = (unpack(&packed, columns.len()), -cost * n);
+            best = (unpack(shape, &packed, columns.len()), -cost * n);
         }
     }
     best
@@ -285,12 +294,13 @@ pub fn sample(
     (count, thin): (usize, usize),
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Hyper> {
-    let prior = Prior::new(columns.len(), &data.relations);
-    let objective = Objective::new(columns, pairs, data, &prior);
+    let prior = Prior::new(start.shape, columns, &data.relations);
+    let objective = Objective::new(start.shape, columns, pairs, data, &prior);
     let centred =
         |hyper: &Hyper| -> Vec<f64> { pack(hyper).iter().zip(&prior.location).map(|(x, l)| x - l).collect() };
     let at = |x: &[f64]| {
-        unpack(&x.iter().zip(&prior.location).map(|(x, l)| x + l).collect::<Vec<_>>(), columns.len())
+        let packed: Vec<f64> = x.iter().zip(&prior.location).map(|(x, l)| x + l).collect();
+        unpack(start.shape, &packed, columns.len())
     };
     let mut state = centred(start);
     let mut density = objective.log_likelihood(&at(&state));
@@ -357,9 +367,10 @@ fn pack(hyper: &Hyper) -> Vec<f64> {
     packed
 }
 
-fn unpack(packed: &[f64], columns: usize) -> Hyper {
+fn unpack(shape: Shape, packed: &[f64], columns: usize) -> Hyper {
     let d = columns;
     Hyper {
+        shape,
         log_lengths: packed[..d].to_vec(),
         log_main_lengths: packed[d..2 * d].to_vec(),
         log_signal: packed[2 * d],
@@ -395,16 +406,17 @@ mod tests {
     fn gradient_of_the_log_posterior_matches_finite_differences() {
         let tasks = [Task { tie: 1.2, log_noise: 0.4 }, Task { tie: -0.7, log_noise: -0.6 }];
         let relations = [Relation::Cluster, Relation::Earlier];
-        for count in [0, 2] {
+        for (count, shape) in [(0, Shape::Rough), (2, Shape::Rough), (0, Shape::Smooth), (2, Shape::Smooth)] {
             let (columns, mut data) = data(17);
             if count > 0 {
                 data.relations = relations.to_vec();
                 data.of = (0..17).map(|i| i % 3).collect();
             }
             let pairs = Pairs::new(&columns, &data.points);
-            let prior = Prior::new(3, &data.relations);
-            let objective = Objective::new(&columns, &pairs, &data, &prior);
+            let prior = Prior::new(shape, &columns, &data.relations);
+            let objective = Objective::new(shape, &columns, &pairs, &data, &prior);
             let hyper = Hyper {
+                shape,
                 log_lengths: vec![-0.5, 0.2, 0.7],
                 log_signal: 0.3,
                 log_main_lengths: vec![-0.9, 0.1, 0.3],
@@ -414,7 +426,7 @@ mod tests {
             };
             let (density, gradient) = objective.log_posterior(&hyper).unwrap();
             let cost = |p: &Vec<f64>| -> Result<f64, anyhow::Error> {
-                Ok(objective.log_posterior(&unpack(p, 3)).unwrap().0)
+                Ok(objective.log_posterior(&unpack(shape, p, 3)).unwrap().0)
             };
             let numeric = finitediff::vec::central_diff(&cost)(&pack(&hyper)).unwrap();
             assert_eq!(gradient.len(), numeric.len());
@@ -430,15 +442,18 @@ mod tests {
     #[test]
     fn fitting_raises_the_density_and_predicts_what_it_did_not_see() {
         let (columns, data) = data(40);
-        let start = default_start(3, &[]);
         let pairs = Pairs::new(&columns, &data.points);
-        let before =
-            Objective::new(&columns, &pairs, &data, &Prior::new(3, &[])).log_posterior(&start).unwrap().0;
-        let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
-        assert!(density > before + 1.0, "{before} {density}");
-        let x: [f64; 3] = [0.31, 0.62, 1.0];
-        let truth = (6.0 * x[0]).sin() + x[1] * x[1] + 0.3 * x[2] - 0.8;
-        let posterior = Gp::new(&columns, &hyper, &data).unwrap().predict(&x);
-        assert!((posterior.mean - truth).abs() < 0.1, "{posterior:?} {truth}");
+        for shape in [Shape::Rough, Shape::Smooth] {
+            let start = default_start(shape, &columns, &[]);
+            let prior = Prior::new(shape, &columns, &[]);
+            let objective = Objective::new(shape, &columns, &pairs, &data, &prior);
+            let before = objective.log_posterior(&start).unwrap().0;
+            let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
+            assert!(density > before + 1.0, "{before} {density}");
+            let x: [f64; 3] = [0.31, 0.62, 1.0];
+            let truth = (6.0 * x[0]).sin() + x[1] * x[1] + 0.3 * x[2] - 0.8;
+            let posterior = Gp::new(&columns, &hyper, &data).unwrap().predict(&x);
+            assert!((posterior.mean - truth).abs() < 0.1, "{posterior:?} {truth}");
+        }
     }
 }

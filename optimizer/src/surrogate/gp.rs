@@ -3,16 +3,18 @@
 use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Mat, Side};
 
-use super::kernel::{Kernel, Table, dot};
+use super::kernel::{Kernel, Shape, Table, dot};
 use super::tasks::{self, Relation, Task};
 use crate::space::{Column, Point};
 
 /// The jitter that is added to the diagonal, relative to the signal variance, is raised by 100 at a time up to here.
 const MAX_JITTER: f64 = 1e-2;
 
-/// Hyperparameters, all as natural logarithms so that every real number is a valid one.
+/// Hyperparameters; numbers are natural logarithms, so that every real number is a valid one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hyper {
+    /// Of the covariance over all columns together.
+    pub shape: Shape,
     /// `ln ℓ_j` by column.
     pub log_lengths: Vec<f64>,
     /// `ln s²`, the prior variance of what all columns do together.
@@ -145,6 +147,19 @@ impl Gp {
         self.solved.residual.iter().map(|r| r + self.solved.mean).collect()
     }
 
+    /// The mean output of the function that was measured at `x`, and of how many measurements.
+    pub fn measured_at(&self, x: &[f64]) -> Option<(f64, f64)> {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (i, residual) in self.solved.residual.iter().enumerate() {
+            if self.points[i] == x && self.of.get(i).is_none_or(|task| *task == 0) {
+                let repeats = self.hyper.log_noise.exp() / self.noise[i];
+                sum += repeats * (residual + self.solved.mean);
+                count += repeats;
+            }
+        }
+        (count > 0.0).then(|| (sum / count, count))
+    }
+
     /// Mean and variance of each measurement as all others predict it: `y_i − α_i / K⁻¹_ii` and `1 / K⁻¹_ii` (Rasmussen,
     /// Williams 2006, eq. 5.12). The constant mean stays.
     pub fn left_out(&self) -> Vec<(f64, f64)> {
@@ -154,6 +169,14 @@ impl Gp {
             .enumerate()
             .map(|(i, y)| (y - self.solved.alpha[i] / inverse[(i, i)], 1.0 / inverse[(i, i)]))
             .collect()
+    }
+
+    /// `ln p(y_i | all others)` of each measurement.
+    pub fn left_out_log_densities(&self) -> Vec<f64> {
+        let density = |(y, (mean, variance)): (f64, (f64, f64))| {
+            -0.5 * (std::f64::consts::TAU * variance).ln() - 0.5 * (y - mean).powi(2) / variance
+        };
+        self.values().into_iter().zip(self.left_out()).map(density).collect()
     }
 
     /// The kernel.
@@ -298,6 +321,7 @@ mod tests {
 
     fn two_points() -> (Hyper, Data) {
         let hyper = Hyper {
+            shape: Shape::Rough,
             log_lengths: vec![0.5f64.ln()],
             log_signal: 0.2,
             log_main_lengths: vec![-1.5],

@@ -1,4 +1,6 @@
-//! The covariance: Matérn-5/2 over all columns together, plus one over each column alone.
+//! The covariance: one over all columns together, rough or smooth, plus a rough one over each column alone.
+
+use serde::Serialize;
 
 use super::gp::Hyper;
 use crate::space::{Column, Point};
@@ -6,8 +8,39 @@ use crate::space::{Column, Point};
 /// √5
 const SQRT_5: f64 = 2.236_067_977_499_79;
 
-/// `k(x, x') = s² M(r²) + (t²/D) Σ_j M(Δ_j² / λ_j²)` with `r² = Σ_j Δ_j² / ℓ_j²` and Matérn-5/2, `M(r²) = (1 + √5 r + 5r²/3)
-/// exp(−√5 r)` (Rasmussen, Williams 2006, eq. 4.17).
+/// What the function is expected to look like where all columns are seen together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Twice differentiable: Matérn-5/2, `M(r²) = (1 + √5 r + 5r²/3) exp(−√5 r)` (Rasmussen, Williams 2006, eq. 4.17).
+    Rough,
+    /// Analytic: the squared exponential, `exp(−r²/2)` (there eq. 4.9).
+    Smooth,
+}
+
+impl Shape {
+    /// The name of the kernel, for people.
+    pub const fn kernel(self) -> &'static str {
+        match self {
+            Self::Rough => "Matérn-5/2",
+            Self::Smooth => "squared exponential",
+        }
+    }
+
+    /// The correlation at the squared distance `r²` and its fall, `−∂/∂(r²)`.
+    #[inline]
+    fn at(self, r2: f64) -> (f64, f64) {
+        match self {
+            Self::Rough => of_scaled(SQRT_5 * r2.sqrt()),
+            Self::Smooth => {
+                let e = decay(0.5 * r2);
+                (e, 0.5 * e)
+            }
+        }
+    }
+}
+
+/// `k(x, x') = s² S(r²) + (t²/D) Σ_j M(Δ_j² / λ_j²)` with `r² = Σ_j Δ_j² / ℓ_j²`, `S` of the [`Shape`], and Matérn-5/2, `M`.
 ///
 /// The second sum is a prior over functions without interactions (Duvenaud, Nickisch, Rasmussen 2011, "Additive Gaussian
 /// Processes"): what a column does by itself is learned from every point, wherever the other columns are.
@@ -17,6 +50,7 @@ const SQRT_5: f64 = 2.236_067_977_499_79;
 #[derive(Clone, Debug)]
 pub struct Kernel {
     nominal: Vec<bool>,
+    shape: Shape,
     /// `1 / ℓ_j²`
     precision: Vec<f64>,
     /// `s²`
@@ -65,6 +99,7 @@ impl Kernel {
         let precision = |logs: &[f64]| logs.iter().map(|l| (-2.0 * l).exp()).collect();
         Self {
             nominal: columns.iter().map(|c| matches!(c, Column::Nominal { .. })).collect(),
+            shape: hyper.shape,
             precision: precision(&hyper.log_lengths),
             signal: hyper.log_signal.exp(),
             main_precision: precision(&hyper.log_main_lengths),
@@ -105,7 +140,9 @@ impl Kernel {
                 *o += of_scaled(rate * d).0;
             }
         }
-        out.iter_mut().zip(&r2).for_each(|(o, r2)| *o = self.main_signal * *o + self.signal * both(*r2).0);
+        out.iter_mut()
+            .zip(&r2)
+            .for_each(|(o, r2)| *o = self.main_signal * *o + self.signal * self.shape.at(*r2).0);
         out.iter_mut().zip(&table.factors).for_each(|(o, factor)| *o *= factor);
     }
 
@@ -117,7 +154,7 @@ impl Kernel {
             self.distances(j, x[j], column, &mut weights);
             slope.iter_mut().zip(&weights).for_each(|(s, d)| *s += self.precision[j] * d * d);
         }
-        slope.iter_mut().for_each(|s| *s = self.signal * both(*s).1);
+        slope.iter_mut().for_each(|s| *s = self.signal * self.shape.at(*s).1);
         let (mut by_a, mut by_b) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         for (j, column) in table.columns.iter().enumerate().filter(|(j, _)| !self.nominal[*j]) {
             let (precision, rate) = (self.precision[j], self.main_rate[j]);
@@ -207,7 +244,7 @@ impl Pairs {
         out.joint_slope.clear();
         out.joint_slope.resize(n, 0.0);
         for (k, slope) in out.joint.iter_mut().zip(&mut out.joint_slope) {
-            let (value, fall) = both(*k);
+            let (value, fall) = kernel.shape.at(*k);
             *k = kernel.signal * value;
             *slope = kernel.signal * fall;
         }
@@ -251,13 +288,7 @@ impl Pairs {
     }
 }
 
-/// `M(r²)` and `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)`.
-#[inline]
-fn both(r2: f64) -> (f64, f64) {
-    of_scaled(SQRT_5 * r2.sqrt())
-}
-
-/// The same of `s = √5 r`.
+/// `M(r²)` and `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)` of `s = √5 r`.
 #[inline]
 fn of_scaled(s: f64) -> (f64, f64) {
     let e = decay(s);
@@ -314,8 +345,11 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn hyper() -> Hyper {
+    const SHAPES: [Shape; 2] = [Shape::Rough, Shape::Smooth];
+
+    fn hyper(shape: Shape) -> Hyper {
         Hyper {
+            shape,
             log_lengths: vec![-0.7, 0.2],
             log_signal: 0.3,
             log_main_lengths: vec![-1.1, 0.4],
@@ -337,25 +371,31 @@ mod tests {
     #[test]
     fn matches_the_closed_form() {
         let columns = [Column::Number { levels: None }, Column::Nominal { count: 4 }];
-        let kernel = Kernel::new(&columns, &hyper());
-        let closed = |r: f64| (1.0 + 5f64.sqrt() * r + 5.0 / 3.0 * r * r) * (-(5f64.sqrt()) * r).exp();
+        let matern = |r: f64| (1.0 + 5f64.sqrt() * r + 5.0 / 3.0 * r * r) * (-(5f64.sqrt()) * r).exp();
         let (dx, dc) = (0.4f64, 1.0f64);
         let joint = ((dx / (-0.7f64).exp()).powi(2) + (dc / 0.2f64.exp()).powi(2)).sqrt();
-        let expected = 0.3f64.exp() * closed(joint)
-            + (-0.5f64).exp() / 2.0 * (closed(dx / (-1.1f64).exp()) + closed(dc / 0.4f64.exp()));
-        let mut out = [0.0];
-        kernel.covariances(&[0.1, 0.0], &Table::new(&[vec![0.5, 2.0]], 2), &mut out);
-        assert!((out[0] - expected).abs() < 1e-14, "{} {expected}", out[0]);
-        kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.5, 1.0]], 2), &mut out);
-        assert!((out[0] - expected).abs() < 1e-14, "nominal values are equally far from each other");
-        kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.1, 3.0]], 2), &mut out);
-        assert!((out[0] - kernel.variance()).abs() < 1e-15);
+        for shape in SHAPES {
+            let kernel = Kernel::new(&columns, &hyper(shape));
+            let together = match shape {
+                Shape::Rough => matern(joint),
+                Shape::Smooth => (-0.5 * joint * joint).exp(),
+            };
+            let expected = 0.3f64.exp() * together
+                + (-0.5f64).exp() / 2.0 * (matern(dx / (-1.1f64).exp()) + matern(dc / 0.4f64.exp()));
+            let mut out = [0.0];
+            kernel.covariances(&[0.1, 0.0], &Table::new(&[vec![0.5, 2.0]], 2), &mut out);
+            assert!((out[0] - expected).abs() < 1e-12, "{} {expected}", out[0]);
+            kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.5, 1.0]], 2), &mut out);
+            assert!((out[0] - expected).abs() < 1e-12, "nominal values are equally far from each other");
+            kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.1, 3.0]], 2), &mut out);
+            assert!((out[0] - kernel.variance()).abs() < 1e-15);
+        }
     }
 
     #[test]
     fn pairs_give_the_same_as_rows() {
         let columns = [Column::Number { levels: None }, Column::Nominal { count: 2 }];
-        let kernel = Kernel::new(&columns, &hyper());
+        let kernel = Kernel::new(&columns, &hyper(Shape::Smooth));
         let points = vec![vec![0.1, 0.0], vec![0.5, 1.0], vec![0.9, 1.0]];
         let mut pairs = PairCovariances::default();
         Pairs::new(&columns, &points).covariances(&kernel, &mut pairs);
@@ -369,23 +409,24 @@ mod tests {
     #[test]
     fn gradient_by_position_matches_finite_differences() {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
-        let kernel = Kernel::new(&columns, &hyper());
         let table = Table::new(&[vec![0.5, 0.4], vec![0.1, 0.95]], 2);
         let x = vec![0.2, 0.9];
         let weights = ([0.7, -0.4], [0.1, 2.0]);
-        let (a, b) = kernel.gradients(&x, &table, &weights.0, &weights.1);
-        let value = |x: &[f64], w: &[f64]| {
-            let mut out = [0.0; 2];
-            kernel.covariances(x, &table, &mut out);
-            dot(&out, w)
-        };
-        for j in 0..2 {
-            let (mut up, mut down) = (x.clone(), x.clone());
-            up[j] += 1e-6;
-            down[j] -= 1e-6;
-            for (gradient, w) in [(a[j], &weights.0), (b[j], &weights.1)] {
-                let numeric = (value(&up, w) - value(&down, w)) / 2e-6;
-                assert!((gradient - numeric).abs() < 1e-8, "{j}: {gradient} {numeric}");
+        for kernel in SHAPES.map(|shape| Kernel::new(&columns, &hyper(shape))) {
+            let (a, b) = kernel.gradients(&x, &table, &weights.0, &weights.1);
+            let value = |x: &[f64], w: &[f64]| {
+                let mut out = [0.0; 2];
+                kernel.covariances(x, &table, &mut out);
+                dot(&out, w)
+            };
+            for j in 0..2 {
+                let (mut up, mut down) = (x.clone(), x.clone());
+                up[j] += 1e-6;
+                down[j] -= 1e-6;
+                for (gradient, w) in [(a[j], &weights.0), (b[j], &weights.1)] {
+                    let numeric = (value(&up, w) - value(&down, w)) / 2e-6;
+                    assert!((gradient - numeric).abs() < 1e-8, "{j}: {gradient} {numeric}");
+                }
             }
         }
     }

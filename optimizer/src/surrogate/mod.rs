@@ -1,15 +1,18 @@
-//! The model: a Gaussian process over the columns of a space.
+//! The model: Gaussian processes over the columns of a space, weighted by how well they predict.
 
 pub mod draws;
 pub mod fit;
 pub mod gp;
 pub mod kernel;
+pub mod outliers;
 pub mod paths;
+pub mod stacking;
 pub mod tasks;
 pub mod warp;
 
 pub use draws::Draws;
 pub use gp::{Data, Gp, GpError, Hyper, Posterior};
-pub use kernel::Pairs;
+pub use kernel::{Pairs, Shape};
 pub use paths::Paths;
+pub use stacking::Weighted;
 pub use tasks::{Relation, Task};

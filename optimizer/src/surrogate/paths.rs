@@ -5,7 +5,7 @@ use faer::linalg::solvers::Solve;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::gp::Gp;
-use super::kernel::{Kernel, Table};
+use super::kernel::{Kernel, Shape, Table};
 use super::tasks;
 use crate::design;
 use crate::space::{Column, Point};
@@ -13,7 +13,7 @@ use crate::space::{Column, Point};
 /// Waves for what all columns do together, and for what each does by itself.
 const JOINT: usize = 96;
 const MAIN: usize = 12;
-/// Twice the smoothness ν = 5/2 of the kernel.
+/// Twice the smoothness ν = 5/2 of a Matérn kernel.
 const FREEDOM: usize = 5;
 
 /// `S` functions from the posterior of one model.
@@ -103,14 +103,17 @@ fn prior(gp: &Gp, waves: &[Wave], weights: &Mat<f64>, rng: &mut Xoshiro256PlusPl
 }
 
 /// Frequencies from the kernel's spectral density. That of a Matérn kernel is a multivariate t with `2ν` degrees of freedom,
-/// scaled by the inverse lengths (Rasmussen, Williams 2006, eq. 4.15).
+/// scaled by the inverse lengths (Rasmussen, Williams 2006, eq. 4.15), that of a squared exponential a normal distribution.
 fn waves(gp: &Gp, columns: &[Column], rng: &mut Xoshiro256PlusPlus) -> Vec<Wave> {
     let hyper = gp.hyper();
     let amplitude = |log_variance: f64, count: usize| (log_variance.exp() / count as f64).sqrt();
     let mut waves = Vec::with_capacity(JOINT + MAIN * columns.len());
     let joint = amplitude(hyper.log_signal, JOINT);
     for _ in 0..JOINT {
-        let spread = student(rng);
+        let spread = match hyper.shape {
+            Shape::Rough => student(rng),
+            Shape::Smooth => 1.0,
+        };
         let phases = columns.iter().zip(&hyper.log_lengths).enumerate();
         let phases =
             phases.map(|(j, (column, log))| (j, phase(*column, spread * (-log).exp(), rng))).collect();
@@ -173,48 +176,51 @@ mod tests {
     #[test]
     fn functions_have_the_posterior_s_mean_and_variance() {
         let columns = [Column::Number { levels: None }, Column::Nominal { count: 3 }];
-        let hyper = Hyper {
-            log_lengths: vec![-0.9, 0.1],
-            log_signal: 0.2,
-            log_main_lengths: vec![-1.2, -0.2],
-            log_main: -0.4,
-            log_noise: -2.0,
-            tasks: Vec::new(),
-        };
-        let points: Vec<Point> = (0..9).map(|i| vec![f64::from(i) / 9.0, f64::from(i % 2)]).collect();
-        let values = points.iter().map(|p| (6.0 * p[0]).sin() + p[1]).collect();
-        let gp =
-            Gp::new(&columns, &hyper, &Data { points, values, repeats: vec![1.0; 9], ..Data::default() })
-                .unwrap();
-        // the last one's category is not in the data: the waves alone decide
-        let at = [vec![0.31, 1.0], vec![0.9, 0.0], vec![0.5, 2.0]];
-        let mut sums = [(0.0, 0.0, 0.0); 3];
-        let (sets, each) = (300, 20);
-        let mut rng = design::generator(7);
-        for _ in 0..sets {
-            let paths = Paths::new(&gp, &columns, each, &mut rng);
-            let drawn = paths.at(&at);
-            for (i, sum) in sums.iter_mut().enumerate() {
-                for s in 0..each {
-                    sum.0 += drawn[(i, s)];
-                    sum.1 += drawn[(i, s)].powi(2);
-                    sum.2 += drawn[(i, s)] * drawn[(0, s)];
+        for shape in [Shape::Rough, Shape::Smooth] {
+            let hyper = Hyper {
+                shape,
+                log_lengths: vec![-0.9, 0.1],
+                log_signal: 0.2,
+                log_main_lengths: vec![-1.2, -0.2],
+                log_main: -0.4,
+                log_noise: -2.0,
+                tasks: Vec::new(),
+            };
+            let points: Vec<Point> = (0..9).map(|i| vec![f64::from(i) / 9.0, f64::from(i % 2)]).collect();
+            let values = points.iter().map(|p| (6.0 * p[0]).sin() + p[1]).collect();
+            let gp =
+                Gp::new(&columns, &hyper, &Data { points, values, repeats: vec![1.0; 9], ..Data::default() })
+                    .unwrap();
+            // the last one's category is not in the data: the waves alone decide
+            let at = [vec![0.31, 1.0], vec![0.9, 0.0], vec![0.5, 2.0]];
+            let mut sums = [(0.0, 0.0, 0.0); 3];
+            let (sets, each) = (300, 20);
+            let mut rng = design::generator(7);
+            for _ in 0..sets {
+                let paths = Paths::new(&gp, &columns, each, &mut rng);
+                let drawn = paths.at(&at);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    for s in 0..each {
+                        sum.0 += drawn[(i, s)];
+                        sum.1 += drawn[(i, s)].powi(2);
+                        sum.2 += drawn[(i, s)] * drawn[(0, s)];
+                    }
                 }
             }
-        }
-        let n = f64::from(sets) * each as f64;
-        let (means, covariance) = gp.joint(&at);
-        for (i, (sum, squares, products)) in sums.into_iter().enumerate() {
-            let (mean, first) = (sum / n, sums[0].0 / n);
-            assert!((mean - means[i]).abs() < 0.04, "{i}: {mean} {}", means[i]);
-            let variance = squares / n - mean * mean;
-            assert!(
-                (variance / covariance[(i, i)] - 1.0).abs() < 0.1,
-                "{i}: {variance} {}",
-                covariance[(i, i)]
-            );
-            let shared = products / n - mean * first;
-            assert!((shared - covariance[(i, 0)]).abs() < 0.03, "{i}: {shared} {}", covariance[(i, 0)]);
+            let n = f64::from(sets) * each as f64;
+            let (means, covariance) = gp.joint(&at);
+            for (i, (sum, squares, products)) in sums.into_iter().enumerate() {
+                let (mean, first) = (sum / n, sums[0].0 / n);
+                assert!((mean - means[i]).abs() < 0.04, "{i}: {mean} {}", means[i]);
+                let variance = squares / n - mean * mean;
+                assert!(
+                    (variance / covariance[(i, i)] - 1.0).abs() < 0.1,
+                    "{i}: {variance} {}",
+                    covariance[(i, i)]
+                );
+                let shared = products / n - mean * first;
+                assert!((shared - covariance[(i, 0)]).abs() < 0.03, "{i}: {shared} {}", covariance[(i, 0)]);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An explanation as people read it.
 
 use autoopt_coordinator::api::view::ExperimentDetail;
-use autoopt_optimizer::explain::{Effect, Explanation, Robustness, Room};
+use autoopt_optimizer::explain::{Effect, Explanation, Robustness, Room, Surrogate};
 
 use crate::model::{extremes, number, percent};
 use crate::show::{cell, figure, plain, table};
@@ -48,6 +48,7 @@ pub(super) fn describe(detail: &ExperimentDetail, e: &Explanation) -> String {
         e.calibration.r_squared,
         e.calibration.within_90 * 100.0
     ));
+    parts.push(surrogates(&e.surrogates));
     if e.caveats.is_empty() {
         parts.push("No caveats.".into());
     } else {
@@ -69,6 +70,18 @@ fn recommendation(e: &Explanation, unit: &str) -> String {
         figure(r.high),
         r.probability_best * 100.0,
         left.unwrap_or_default()
+    )
+}
+
+/// What the models are, and why each counts as much as it does.
+fn surrogates(surrogates: &[Surrogate]) -> String {
+    let each: Vec<String> = surrogates
+        .iter()
+        .map(|s| format!("{} {:.0} % ({:+.2})", s.shape.kernel(), s.weight * 100.0, s.log_density))
+        .collect();
+    format!(
+        "Model: Gaussian processes, weighted by how well they predict results that are left out (log density of one): {}",
+        each.join(", ")
     )
 }
 
