@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use autoopt_epoch::message::Ask;
-use autoopt_optimizer::explain::{ExplainError, Explanation, Shape};
+use autoopt_optimizer::explain::{Estimate, ExplainError, Explanation, Shape};
 use autoopt_optimizer::{design, explain};
 use serde_json::{Value, json};
 
@@ -60,7 +60,9 @@ fn what_matters_is_found_with_its_share() {
         let x = effect(&e, name);
         assert!((x.first_order.mean - first).abs() < 0.07, "{name}: {first} {:?}", x.first_order);
         assert!((x.total.mean - total).abs() < 0.07, "{name}: {total} {:?}", x.total);
-        assert!(x.first_order.low <= x.first_order.mean && x.first_order.mean <= x.first_order.high);
+        let Estimate { low, mean, high } = x.first_order;
+        // where nearly all draws are 0, their mean is above the 95th of a hundred
+        assert!(low <= mean && mean <= high + 1e-4, "{name}: {low} {mean} {high}");
     }
     assert_eq!(e.effects[0].parameter, "a");
     assert_eq!(e.interactions[0].parameters, ["b", "c"]);

@@ -29,8 +29,8 @@ mod tests {
     #[test]
     fn what_is_far_off_tells_little_and_where_nothing_is_all_tell_the_same() {
         let posterior = [Posterior { mean: 1.0, variance: 0.0 }; 3];
-        assert_eq!(weights(&posterior, &[1.1, 0.9, 1.2], &[0.01; 3]), None);
-        let weights = weights(&posterior, &[1.1, 0.9, 2.0], &[0.01; 3]).unwrap();
+        assert_eq!(weights(&posterior, &[1.05, 0.95, 1.2], &[0.01; 3]), None);
+        let weights = weights(&posterior, &[1.05, 0.95, 2.0], &[0.01; 3]).unwrap();
         assert_eq!(weights[..2], [1.0, 1.0]);
         assert!((weights[2] - 5.0 / 104.0).abs() < 1e-12, "{weights:?}");
     }
