@@ -9,6 +9,9 @@ use autoopt_epoch::service::systemd;
 
 /// How often one that stands by looks whether the claim is free; each look is a line in the broker's log.
 const LOOK: Duration = Duration::from_secs(3);
+/// So often it looks sooner, and says nothing: whoever has just given up the store gives up the vhost within seconds.
+const AT_FIRST: u32 = 4;
+const SOON: Duration = Duration::from_secs(1);
 
 /// Waits until the vhost is this coordinator's to work on; says once in the log, and to systemd, that it waits.
 ///
@@ -17,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(3);
 /// # Errors
 /// The bus was closed.
 pub async fn vhost(bus: &Bus) -> Result<(), BusError> {
-    let mut told = false;
+    let mut looks = 0_u32;
     loop {
         match bus.claim(COORDINATOR_CLAIM).await {
             Ok(Claimed::Ours) => {
@@ -34,15 +37,15 @@ pub async fn vhost(bus: &Bus) -> Result<(), BusError> {
                 systemd::status("works on the store; the broker's rights are too old, see its log");
                 return Ok(());
             }
-            Ok(Claimed::Theirs) if !told => {
+            Ok(Claimed::Theirs) if looks == AT_FIRST => {
                 tracing::warn!(
-                    "another coordinator, which has another store, works on this vhost of the broker; standing by until it \
-                     ends. Stop it, or give this one the same store, or another vhost in `bus.url`"
+                    "another coordinator, which has another store, works on this vhost of the broker (or one whose host is \
+                     gone, which the broker notices within half a minute); standing by until it ends. Stop it, or give \
+                     this one the same store, or another vhost in `bus.url`"
                 );
                 systemd::status(
                     "stands by: another coordinator, with another store, works on the broker's vhost",
                 );
-                told = true;
             }
             Ok(Claimed::Theirs) => {}
             Err(error @ BusError::Closed) => return Err(error),
@@ -50,6 +53,7 @@ pub async fn vhost(bus: &Bus) -> Result<(), BusError> {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the vhost cannot be claimed");
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(if looks < AT_FIRST { SOON } else { LOOK }).await;
+        looks = looks.saturating_add(1);
     }
 }

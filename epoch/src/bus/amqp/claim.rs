@@ -30,7 +30,7 @@ pub(super) struct Claims {
     connection_name: String,
     /// Fires when the bus is closed.
     closed: CancellationToken,
-    /// Whether another connection was seen to have it, or the broker did not answer.
+    /// Whether another connection had it when that was looked at last.
     theirs: Mutex<bool>,
     line: Arc<watch::Sender<Line>>,
 }
@@ -75,14 +75,14 @@ impl Claims {
         if !matches!(*self.line.borrow(), Line::Unclaimed) {
             return Ok(Claimed::Ours);
         }
-        let before = std::mem::replace(&mut *theirs, true);
         match declare::is_claimed(connection, name).await? {
-            Exclusive::Theirs => return Ok(Claimed::Theirs),
+            Exclusive::Free if std::mem::take(&mut *theirs) => return Ok(Claimed::Theirs),
+            Exclusive::Free => {}
+            Exclusive::Theirs => {
+                *theirs = true;
+                return Ok(Claimed::Theirs);
+            }
             Exclusive::Forbidden(reason) => return Ok(Claimed::Forbidden(reason)),
-            Exclusive::Free => *theirs = false,
-        }
-        if before {
-            return Ok(Claimed::Theirs);
         }
         let own = open_once(self.address.clone(), &self.connection_name).await?;
         match declare::claim(&own, name).await? {
