@@ -4,6 +4,7 @@
 //! publishes, the engine feeds, the API shows.
 
 pub mod api;
+pub mod claim;
 pub mod engine;
 pub mod machine;
 pub mod metrics;

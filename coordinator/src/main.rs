@@ -9,7 +9,7 @@ use anyhow::Context;
 use autoopt_coordinator::api::{self, Api};
 use autoopt_coordinator::engine::Engine;
 use autoopt_coordinator::store::{Store, StoreSettings};
-use autoopt_coordinator::upkeep;
+use autoopt_coordinator::{claim, upkeep};
 use autoopt_epoch::bus::Bus;
 use autoopt_epoch::service::{self, Exit, config};
 use clap::{Parser, Subcommand};
@@ -105,15 +105,23 @@ async fn work(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let engine = async {
+        let claims = async {
+            let claim = store.claim().await.context("the store")?;
+            claim::vhost(&bus).await.context("the broker")?;
+            anyhow::Ok(claim)
+        };
         let claim = tokio::select! {
-            claim = store.claim() => claim.context("the store")?,
+            claim = claims => claim?,
             () = stop.cancelled() => return Ok(()),
         };
-        let (engine, handle) = Engine::new(store.clone(), bus).await.context("the store")?;
+        let (engine, handle) = Engine::new(store.clone(), bus.clone()).await.context("the store")?;
         api.lead(handle);
         tokio::select! {
             result = engine.run(stop.clone()) => result,
             () = claim.lost() => anyhow::bail!("another coordinator has taken the store over"),
+            () = bus.claim_lost() => {
+                anyhow::bail!("another coordinator, with another store, has taken the broker's vhost over")
+            }
             never = upkeep::run(&store, raw_days) => match never {},
         }
     };

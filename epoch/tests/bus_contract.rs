@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::Command;
+mod support;
+
 use std::time::Duration;
 
 use autoopt_epoch::bus::amqp::{self, AmqpSettings, dead_letters};
@@ -10,32 +11,7 @@ use autoopt_epoch::bus::memory::MemoryBus;
 use autoopt_epoch::bus::topology::Subscription;
 use autoopt_epoch::bus::{Bus, BusError, Delivery, Incoming, Outgoing};
 use autoopt_epoch::id::MessageId;
-
-struct Vhost(String);
-
-impl Vhost {
-    fn new() -> Self {
-        let name = format!("bus-{}", MessageId::fresh());
-        rabbitmqctl(&["add_vhost", &name]);
-        rabbitmqctl(&["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]);
-        Self(name)
-    }
-
-    fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:5672/{}", self.0)
-    }
-}
-
-impl Drop for Vhost {
-    fn drop(&mut self) {
-        let _ = Command::new("rabbitmqctl").args(["-q", "delete_vhost", &self.0]).status();
-    }
-}
-
-fn rabbitmqctl(arguments: &[&str]) {
-    let output = Command::new("rabbitmqctl").arg("-q").args(arguments).output().expect("rabbitmqctl starts");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
+use support::{Vhost, rabbitmqctl};
 
 async fn rabbit() -> (Bus, Vhost) {
     let vhost = Vhost::new();

@@ -60,7 +60,7 @@ const STARTING: Duration = Duration::from_secs(5);
 pub struct Api {
     store: Store,
     bus: Bus,
-    /// Absent while another coordinator has the store.
+    /// Absent while another coordinator works.
     engine: Arc<SetOnce<Handle>>,
     tokens: auth::Tokens,
     stopping: CancellationToken,
@@ -88,9 +88,9 @@ impl Api {
 
     /// The engine; waits a moment for one that is just starting or taking over.
     async fn engine(&self) -> Result<&Handle, ApiError> {
-        tokio::time::timeout(STARTING, self.engine.wait()).await.map_err(|_| {
-            ApiError::unavailable("this coordinator stands by; another one has the store, and takes this")
-        })
+        tokio::time::timeout(STARTING, self.engine.wait())
+            .await
+            .map_err(|_| ApiError::unavailable("this coordinator stands by; the one that works takes this"))
     }
 
     /// Gives the engine somebody's wish, and waits until what follows is on disk.

@@ -27,7 +27,7 @@ impl Turn<'_> {
         let wanted = experiment.ask.is_none()
             && experiment.ask_after.is_none_or(|after| after <= at)
             && self.may_ask(experiment)
-            && self.open_cluster(experiment).is_some();
+            && self.has_open_cluster(experiment);
         if !wanted {
             return;
         }

@@ -209,7 +209,7 @@ pub struct Site {
     /// What the last epoch has left in force.
     #[serde(default)]
     pub in_force: Option<Parameters>,
-    /// Trials begun here and baselines begun again, where the experiment wants them again.
+    /// Trials begun here, and baselines begun again, where the experiment wants them again.
     #[serde(default)]
     pub begun: u32,
     #[serde(default)]

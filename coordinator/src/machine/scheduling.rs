@@ -25,6 +25,11 @@ impl Turn<'_> {
                 self.hand_over(cluster, owner, experiment);
             }
             (Some((experiment, Wish::Now(trial))), _) => {
+                if let Some(better) = self.better(experiment, trial, cluster) {
+                    self.fill(&better);
+                    self.free.insert(cluster.to_owned());
+                    return;
+                }
                 let trial = self.baseline_due(experiment, trial, cluster).unwrap_or(trial);
                 self.begin(experiment, trial, cluster);
             }
@@ -33,6 +38,14 @@ impl Turn<'_> {
             }
             (None, _) => {}
         }
+    }
+
+    /// The cluster on which a trial is to begin in place of `cluster`, where several are looked at in one turn.
+    fn better(&self, experiment: ExperimentId, trial: TrialId, cluster: &str) -> Option<String> {
+        if self.free.is_empty() || self.trial(experiment, trial)?.cluster.is_some() {
+            return None;
+        }
+        self.open_cluster(self.experiment(experiment)?).filter(|open| *open != cluster).cloned()
     }
 
     /// The trial that would run there next.
@@ -59,15 +72,34 @@ impl Turn<'_> {
             && self.claim(cluster).is_some_and(|(claimant, _)| claimant == experiment.id)
     }
 
-    /// A free cluster on which an experiment could begin a trial now; one that it has, before one that is to be handed over.
-    pub(super) fn open_cluster<'w>(&'w self, experiment: &'w Experiment) -> Option<&'w String> {
+    /// Whether an experiment could begin a trial on a free cluster now.
+    pub(super) fn has_open_cluster(&self, experiment: &Experiment) -> bool {
+        self.idle_sites(experiment).any(|(cluster, _)| self.open_to(experiment, cluster))
+    }
+
+    /// A free cluster on which an experiment could begin a trial now; one that it has, before one that is to be handed over. Of
+    /// several the one that has begun the fewest of its trials: where trials are so short that all clusters wait for the next one, a
+    /// fixed order would give all of them to the first.
+    fn open_cluster<'w>(&'w self, experiment: &'w Experiment) -> Option<&'w String> {
+        let foreign = |cluster: &String| self.world.index.owners.get(cluster) != Some(&experiment.id);
+        let mut clusters: Vec<_> = self
+            .idle_sites(experiment)
+            .map(|(cluster, site)| (foreign(cluster), site.begun, cluster))
+            .collect();
+        clusters.sort_unstable();
+        clusters.into_iter().map(|(_, _, cluster)| cluster).find(|cluster| self.open_to(experiment, cluster))
+    }
+
+    /// The clusters of an experiment that are free; found by way of all that are free, where those are fewer.
+    fn idle_sites<'w>(
+        &'w self,
+        experiment: &'w Experiment,
+    ) -> Box<dyn Iterator<Item = (&'w String, &'w Site)> + 'w> {
         let (idle, sites) = (&self.world.index.idle, &experiment.sites);
-        let owns = |cluster: &String| self.world.index.owners.get(cluster) == Some(&experiment.id);
-        let open = |cluster: &&String| self.open_to(experiment, cluster);
         if idle.len() < sites.len() {
-            idle.iter().filter(|c| owns(c)).find(open).or_else(|| idle.iter().find(open))
+            Box::new(idle.iter().filter_map(|cluster| sites.get_key_value(cluster)))
         } else {
-            sites.keys().filter(|c| owns(c)).find(open).or_else(|| sites.keys().find(open))
+            Box::new(sites.iter().filter(|(cluster, _)| idle.contains(*cluster)))
         }
     }
 
@@ -136,7 +168,7 @@ impl Turn<'_> {
         let taken = !site.occupied();
         let shared = self.world.index.users.get(cluster).is_some_and(|users| users.len() > 1);
         let title = title(kind, trial.number, trial.pair);
-        let counted = count == 1 && counts(kind) && spec.baseline.is_some();
+        let counted = count == 1 && counts(kind);
         if let Some(queue) = self.world.index.queues.get_mut(&experiment_id)
             && let Some(trial) =
                 self.world.experiments.get(&experiment_id).and_then(|e| e.trials.get(&trial_id))

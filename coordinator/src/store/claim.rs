@@ -62,7 +62,6 @@ impl Store {
             match self.try_claim().await {
                 Ok(Some(claim)) => {
                     tracing::info!("the store is this coordinator's");
-                    systemd::status("works on the store");
                     return Ok(claim);
                 }
                 Ok(None) if !told => {

@@ -18,6 +18,7 @@ mod random;
 mod regressions;
 mod scenarios;
 mod sharing;
+mod spread;
 mod support;
 mod told;
 mod unlike;

@@ -4,7 +4,7 @@
 //! what a dropped subscription had not settled comes again, and what is unusable is kept in [`MemoryBus::dead_letters`].
 //! [`MemoryBus::with_faults`] adds what a network adds: duplicates and disorder, the same ones for the same seed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::pattern::matches;
 use super::topology::{DELIVERY_LIMIT, Subscription};
-use super::{Bus, BusError, Confirm, DeadLetter, Delivery, Incoming, Outgoing, Transport, Verdict};
+use super::{Bus, BusError, Claimed, Confirm, DeadLetter, Delivery, Incoming, Outgoing, Transport, Verdict};
 use crate::id::MessageId;
 use crate::time::Timestamp;
 
@@ -31,6 +31,13 @@ pub struct MemoryBus {
     shared: Arc<Shared>,
 }
 
+/// One end of it, as a service has one.
+struct Connection {
+    shared: Arc<Shared>,
+    /// The claims that it has.
+    claims: Mutex<BTreeSet<String>>,
+}
+
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -41,6 +48,7 @@ struct Shared {
 struct State {
     queues: BTreeMap<String, Queue>,
     dead: Vec<DeadLetter>,
+    claims: BTreeSet<String>,
     faults: FaultPlan,
     random: u64,
     serial: u64,
@@ -155,9 +163,9 @@ impl MemoryBus {
         bus
     }
 
-    /// This bus as the services take it.
+    /// This bus as the services take it: a connection of one's own.
     pub fn bus(&self) -> Bus {
-        Arc::new(self.clone())
+        Arc::new(Connection { shared: self.shared.clone(), claims: Mutex::default() })
     }
 
     /// What could not be used, oldest first.
@@ -172,7 +180,7 @@ impl MemoryBus {
 }
 
 #[async_trait::async_trait]
-impl Transport for MemoryBus {
+impl Transport for Connection {
     async fn publish(&self, message: Outgoing) -> Result<Confirm, BusError> {
         if self.shared.closed() {
             return Err(BusError::Closed);
@@ -213,6 +221,23 @@ impl Transport for MemoryBus {
             next_tag: 0,
             exclusive,
         }))
+    }
+
+    async fn claim(&self, name: &str) -> Result<Claimed, BusError> {
+        let mut own = self.claims();
+        if own.contains(name) {
+            return Ok(Claimed::Ours);
+        }
+        if !self.shared.state().claims.insert(name.to_owned()) {
+            return Ok(Claimed::Theirs);
+        }
+        own.insert(name.to_owned());
+        Ok(Claimed::Ours)
+    }
+
+    async fn claim_lost(&self) {
+        // memory does not go away
+        std::future::pending().await
     }
 
     async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError> {
@@ -256,6 +281,19 @@ impl Transport for MemoryBus {
         for queue in self.shared.state().queues.values() {
             queue.changed.notify_waiters();
         }
+    }
+}
+
+impl Connection {
+    fn claims(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let own = std::mem::take(&mut *self.claims());
+        self.shared.state().claims.retain(|name| !own.contains(name));
     }
 }
 

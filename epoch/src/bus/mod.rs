@@ -24,6 +24,17 @@ use topology::Subscription;
 /// A connection to the bus; cheap to clone.
 pub type Bus = Arc<dyn Transport>;
 
+/// What became of a try to get a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is this bus's until that is closed or [`Transport::claim_lost`] resolves.
+    Ours,
+    /// Another connection has it, or had it a moment ago and may be about to come back.
+    Theirs,
+    /// The broker's rights do not let this user have it; the reason.
+    Forbidden(String),
+}
+
 /// A message to publish to the exchange `autoopt`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -91,6 +102,14 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Declares the subscription's queue with its bindings and consumes it.
     async fn subscribe(&self, subscription: Subscription) -> Result<Box<dyn Incoming>, BusError>;
+
+    /// Tries to get the claim `name`, which the bus gives to one connection at a time. Whoever has one hears what it subscribes to
+    /// from then on by the connection that has the claim, so that nobody hears it who has not: after a broken connection only
+    /// once the claim is back.
+    async fn claim(&self, name: &str) -> Result<Claimed, BusError>;
+
+    /// Resolves when somebody else has the claim that was [`Claimed::Ours`].
+    async fn claim_lost(&self);
 
     /// Appends records to the log that all services share, and takes away those that are safe. Has no effect on
     /// anything else that is published.

@@ -4,7 +4,8 @@
 //! keys a user may publish with (write) and bind to (read); each is a regular expression on the whole name.
 
 use super::topology::{
-    COORDINATOR_QUEUE, DEAD_LETTERS, EXCHANGE, LOG_STREAM, TRIAL_KEY, epoch_key, event_key, log_key,
+    COORDINATOR_CLAIM, COORDINATOR_QUEUE, DEAD_LETTERS, EXCHANGE, LOG_STREAM, TRIAL_KEY, epoch_key,
+    event_key, log_key,
 };
 use crate::message::{EventKind, Stage};
 
@@ -90,6 +91,14 @@ impl Role {
         !matches!(self, Self::Coordinator | Self::Optimizer { .. })
     }
 
+    /// The claim that it has to get before it works.
+    pub const fn claim(&self) -> Option<&'static str> {
+        match self {
+            Self::Coordinator => Some(COORDINATOR_CLAIM),
+            _ => None,
+        }
+    }
+
     /// What it needs.
     pub fn rights(&self) -> Rights {
         let queues: Vec<String> = self
@@ -125,7 +134,7 @@ impl Role {
             Self::Operator => (".*".to_owned(), r"event\..*".to_owned()),
         };
         Rights {
-            configure: one_of(&queues),
+            configure: one_of(queues.iter().chain(&self.claim().map(regex::escape))),
             // a service sets aside what it cannot use; a person has nothing to set aside
             write: if matches!(self, Self::Person) { with(&[&exchange]) } else { with(&[&exchange, &dead]) },
             read: match self {
@@ -283,6 +292,14 @@ mod tests {
         }
         assert_eq!(Role::of_user("autoopt-worker-cook@lab", &own), None);
         assert_eq!(Role::of_user("guest", &own), None);
+    }
+
+    #[test]
+    fn only_a_coordinator_may_make_its_claim() {
+        for role in roles("lab", Stage::Apply) {
+            let may = matches(&role.rights().configure, COORDINATOR_CLAIM);
+            assert_eq!(may, role == Role::Coordinator, "{role:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub const EXCHANGE: &str = "autoopt";
 pub const DEAD_LETTERS: &str = "autoopt.dead";
 /// The coordinator's queue.
 pub const COORDINATOR_QUEUE: &str = "autoopt.coordinator";
+/// The claim of the one coordinator that works on a vhost: an exclusive queue, which goes with its connection.
+pub const COORDINATOR_CLAIM: &str = "autoopt.coordinator.claim";
 /// The stream with what the services log: kept by the broker, and read by any number of readers.
 pub const LOG_STREAM: &str = "autoopt.log";
 /// How much of the log is kept, in bytes: some 200,000 records.

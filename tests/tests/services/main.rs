@@ -1,6 +1,7 @@
 //! What an operator has of the six services, as separate processes over the real broker.
 
 mod logs;
+mod second;
 mod tls;
 mod traces;
 

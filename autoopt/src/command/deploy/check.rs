@@ -6,11 +6,13 @@ use std::time::Duration;
 use autoopt_epoch::bus::BusError;
 use autoopt_epoch::bus::amqp::probe::Probe;
 use autoopt_epoch::bus::rights::Role;
-use autoopt_epoch::bus::topology::LOG_STREAM;
+use autoopt_epoch::bus::topology::{COORDINATOR_CLAIM, LOG_STREAM};
 use autoopt_epoch::service::config::secret;
 use serde::Serialize;
 
-use super::SUFFIX;
+use super::definitions::VHOST;
+use super::mend::Said;
+use super::{SUFFIX, exported};
 use crate::fault::{Fault, Kind};
 use crate::show::{Tone, plain, say, say_json};
 
@@ -18,68 +20,97 @@ use crate::show::{Tone, plain, say, say_json};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// No right of a service matches it.
 const STRANGE_KEY: &str = "autoopt-check";
-const MEND: &str = "import the definitions again: rabbitmqctl import_definitions <definitions.json";
+/// What is said of a user who passes.
+const ALL_IS_WELL: &str = "has the rights it needs, and no others";
 
-/// Check that the broker has what `deploy definitions` wrote: queues, and each user's rights, no fewer and no more
+/// Check that the broker has what this version's `deploy definitions` writes: queues, and each user's rights, no fewer and no more
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each user is tried with the credentials of its file, NAME.bus-url. Nothing is published and nothing is changed. Exit code 1 if
-something is wrong.
+Each user is tried with the credentials of its file, NAME.bus-url. Nothing is published and nothing is changed. With --exported it
+compares what the broker says it has, to the letter, bindings and policies as well, and tries nobody. Exit code 1 if something is
+wrong; the last line says what mends it.
 
 Example:
   autoopt deploy check                                            this host's services
   autoopt deploy check --credentials rabbitmq/credentials   all of them
+  rabbitmqctl -q export_definitions - | autoopt deploy check --exported -     on the broker's host
 ")]
 pub(crate) struct Check {
     /// The folder with the files
     #[arg(long, default_value = "/etc/autoopt/credentials", value_name = "DIR")]
     credentials: PathBuf,
+    /// Compare this file, which `rabbitmqctl export_definitions` wrote; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "credentials")]
+    exported: Option<PathBuf>,
+    /// The vhost of the exported definitions
+    #[arg(long, default_value = VHOST, requires = "exported")]
+    vhost: String,
 }
 
-/// What is known of one user.
+/// What is known of one user, or of another thing that the broker has.
 #[derive(Debug, Serialize)]
-struct Finding {
-    user: String,
+pub(super) struct Finding {
+    name: String,
     ok: bool,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<&'static str>,
 }
 
 impl Finding {
-    fn new(user: &str, wrong: &[String]) -> Self {
+    pub(super) fn new(name: &str, wrong: &[String]) -> Self {
         let ok = wrong.is_empty();
-        let message = if ok { "has the rights it needs, and no others".into() } else { wrong.join("; ") };
-        Self { user: user.into(), ok, message, next: (!ok).then_some(MEND) }
+        Self { name: name.into(), ok, message: if ok { "as it should be".into() } else { wrong.join("; ") } }
     }
 
     fn line(&self) -> String {
         let status = if self.ok { Tone::Good.paint("ok   ") } else { Tone::Bad.paint("wrong") };
-        let next = self.next.map(|next| format!("; {next}")).unwrap_or_default();
-        format!("{status}  {:<32}  {}{next}", plain(&self.user), plain(&self.message))
+        format!("{status}  {:<32}  {}", plain(&self.name), plain(&self.message))
     }
 }
 
 impl Check {
     pub(crate) async fn run(self, json: bool) -> Result<(), Fault> {
-        let mut findings = Vec::new();
-        for (user, file) in users(&self.credentials)? {
-            let asked = tokio::time::timeout(PATIENCE, look(&user, &file)).await;
-            let wrong = asked.unwrap_or_else(|_| vec![format!("no answer within {} s", PATIENCE.as_secs())]);
-            findings.push(Finding::new(&user, &wrong));
-        }
+        let (findings, mend) = match &self.exported {
+            Some(file) => exported::compare(file, &self.vhost)?,
+            None => try_all(&self.credentials).await?,
+        };
         let wrong = findings.iter().filter(|finding| !finding.ok).count();
         if json {
-            say_json(&serde_json::json!({"ok": wrong == 0, "findings": findings}));
+            let next = (wrong > 0).then_some(&mend);
+            say_json(&serde_json::json!({"ok": wrong == 0, "findings": findings, "next": next}));
         } else {
-            findings.iter().for_each(|finding| say(finding.line()));
+            // of a broker's entries those that differ; of users each
+            let shown = |finding: &&Finding| self.exported.is_none() || !finding.ok;
+            findings.iter().filter(shown).for_each(|finding| say(finding.line()));
+            if self.exported.is_some() {
+                let same = findings.len() - wrong;
+                say(format_args!("{same} entries are as this version's definitions have them"));
+            }
         }
         match wrong {
             0 => Ok(()),
-            n => Err(Fault::failed(format!("{n} of {} users are not as they should be", findings.len()))
-                .next("see the lines above")),
+            n => Err(Fault::failed(format!(
+                "{n} of {} are not as this version's definitions have them",
+                findings.len()
+            ))
+            .next(mend)),
         }
     }
+}
+
+/// Tries each user of a folder.
+async fn try_all(folder: &Path) -> Result<(Vec<Finding>, String), Fault> {
+    let users = users(folder)?;
+    let mut findings = Vec::new();
+    for (user, file) in &users {
+        let asked = tokio::time::timeout(PATIENCE, look(user, file)).await;
+        let wrong = asked.unwrap_or_else(|_| vec![format!("no answer within {} s", PATIENCE.as_secs())]);
+        let finding = Finding::new(user, &wrong);
+        let message = if finding.ok { ALL_IS_WELL.into() } else { finding.message };
+        findings.push(Finding { message, ..finding });
+    }
+    let address = users.iter().find_map(|(_, file)| secret(file).ok());
+    let names = users.iter().map(|(user, _)| user.as_str());
+    Ok((findings, Said::in_folder(names, address.as_deref(), folder).mend()))
 }
 
 /// The users whose files are there, in the order of their names.
@@ -134,6 +165,13 @@ async fn differences(probe: &Probe, role: &Role) -> Result<Vec<String>, BusError
         if !probe.has_queue(&queue).await? {
             wrong.push(format!("the queue `{queue}` is missing"));
         }
+    }
+    match (probe.may_claim(COORDINATOR_CLAIM).await?, role.claim().is_some()) {
+        (false, true) => wrong.push(format!(
+            "it may not declare `{COORDINATOR_CLAIM}`: a second coordinator would not be noticed"
+        )),
+        (true, false) => wrong.push(format!("it may declare `{COORDINATOR_CLAIM}`")),
+        _ => {}
     }
     if !matches!(role, Role::Operator) && probe.may_publish(STRANGE_KEY).await? {
         wrong.push("it may publish whatever it likes".into());

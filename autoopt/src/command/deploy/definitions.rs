@@ -17,6 +17,12 @@ use super::{SUFFIX, password};
 use crate::fault::{Fault, Kind};
 use crate::show::{say, say_json};
 
+/// The vhost, unless another one is named.
+pub(super) const VHOST: &str = "autoopt";
+/// Where the services find the broker, unless they are told otherwise.
+pub(super) const BROKER: &str = "amqp://127.0.0.1:5672";
+/// The folder with the users' addresses, within that of the definitions.
+pub(super) const CREDENTIALS: &str = "credentials";
 /// More dead letters than a person reads; the oldest go first.
 const DEAD_LETTERS_BYTES: u32 = 256 << 20;
 
@@ -38,10 +44,10 @@ pub(crate) struct Definitions {
     #[arg(long, value_name = "ALGORITHM", value_parser = name)]
     optimizer: Vec<String>,
     /// The vhost
-    #[arg(long, default_value = "autoopt", value_parser = name)]
+    #[arg(long, default_value = VHOST, value_parser = name)]
     vhost: String,
     /// Where the services find the broker: `amqp://HOST:PORT`, or `amqps://HOST:PORT` for TLS
-    #[arg(long, default_value = "amqp://127.0.0.1:5672", value_name = "URL", value_parser = place)]
+    #[arg(long, default_value = BROKER, value_name = "URL", value_parser = place)]
     broker: String,
     /// The folder for `definitions.json` and `credentials/`; only its owner can read them
     #[arg(long, value_name = "DIR")]
@@ -67,7 +73,7 @@ fn place(text: &str) -> Result<String, String> {
 
 impl Definitions {
     pub(crate) fn run(self, json: bool) -> Result<(), Fault> {
-        let folder = self.into.join("credentials");
+        let folder = self.into.join(CREDENTIALS);
         let failed = |path: &Path| {
             let message = format!("cannot write {}", path.display());
             move |error: std::io::Error| {
@@ -146,7 +152,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// In the form of `rabbitmqctl export_definitions`.
-fn definitions(vhost: &str, users: &BTreeMap<String, (Role, String)>) -> Value {
+pub(super) fn definitions(vhost: &str, users: &BTreeMap<String, (Role, String)>) -> Value {
     let mut queues = vec![queue(vhost, DEAD_LETTERS, &json!({}))];
     let mut bindings = vec![binding(vhost, DEAD_LETTERS, DEAD_LETTERS, "")];
     for (role, _) in users.values() {

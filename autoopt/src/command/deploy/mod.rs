@@ -2,6 +2,8 @@
 
 mod check;
 mod definitions;
+mod exported;
+mod mend;
 mod password;
 
 use clap::Subcommand;

@@ -95,6 +95,48 @@ pub(super) async fn log(connection: &Connection) -> Result<(), BusError> {
     Ok(())
 }
 
+/// Whose an exclusive queue is.
+pub(super) enum Exclusive {
+    /// Nobody's; or ours, where it was declared.
+    Free,
+    /// Another connection's.
+    Theirs,
+    /// This user may not have it; the reason.
+    Forbidden(String),
+}
+
+/// Makes the exclusive queue that is a claim, on a channel that is closed at once: the queue is its connection's.
+pub(super) async fn claim(connection: &Connection, name: &str) -> Result<Exclusive, BusError> {
+    let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    exclusive(connection, name, options).await
+}
+
+/// Whose such a queue is; makes none.
+pub(super) async fn is_claimed(connection: &Connection, name: &str) -> Result<Exclusive, BusError> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    exclusive(connection, name, options).await
+}
+
+async fn exclusive(
+    connection: &Connection,
+    name: &str,
+    options: QueueDeclareOptions,
+) -> Result<Exclusive, BusError> {
+    let channel = open(connection).await?;
+    match channel.queue_declare(name.into(), options, FieldTable::default()).await {
+        Ok(_) => {
+            close(&channel).await;
+            Ok(Exclusive::Free)
+        }
+        Err(error) if answers(&error, AMQPSoftError::NOTFOUND) => Ok(Exclusive::Free),
+        Err(error) if answers(&error, AMQPSoftError::RESOURCELOCKED) => Ok(Exclusive::Theirs),
+        Err(error) if answers(&error, AMQPSoftError::ACCESSREFUSED) => {
+            Ok(Exclusive::Forbidden(error.to_string()))
+        }
+        Err(error) => Err(setup(&format!("declaring the queue `{name}`"), &error)),
+    }
+}
+
 async fn exchange(
     channel: &Channel,
     name: &str,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -28,6 +29,9 @@ pub(super) struct Consumer {
     subscription: Subscription,
     /// `None` between a consumer's end and the next one.
     running: Option<Running>,
+    /// The next one while it is being set up: kept here, as whoever waits for a delivery may wait for other things too, and
+    /// give up and begin again in between.
+    starting: Option<BoxFuture<'static, Option<Running>>>,
     /// How often in succession the channel was found dead on a live connection.
     dead_looks: u32,
 }
@@ -46,8 +50,8 @@ impl Consumer {
         publisher: Publisher,
         subscription: Subscription,
     ) -> Result<Self, BusError> {
-        let running = Running::start(&link, &subscription).await?;
-        Ok(Self { link, publisher, subscription, running: Some(running), dead_looks: 0 })
+        let running = Some(Running::start(&link, &subscription).await?);
+        Ok(Self { link, publisher, subscription, running, starting: None, dead_looks: 0 })
     }
 
     fn wrap(&self, acks: &Arc<Acks>, delivery: lapin::message::Delivery) -> Delivery {
@@ -85,10 +89,25 @@ impl Consumer {
 }
 
 impl Running {
+    /// Sets a consumer up again; `None` if it does not work yet.
+    async fn again(link: Arc<Link>, subscription: Subscription) -> Option<Self> {
+        let failed = match tokio::time::timeout(SETUP_TIMEOUT, Self::start(&link, &subscription)).await {
+            Ok(Ok(running)) => return Some(running),
+            failed => failed,
+        };
+        if let Ok(Err(error)) = failed {
+            tracing::warn!(%error, "the consumer cannot be set up again yet");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        None
+    }
+
     async fn start(link: &Arc<Link>, subscription: &Subscription) -> Result<Self, BusError> {
-        declare::common(&link.connection).await?;
+        let claimed = link.claims.connection().await?;
+        let connection = claimed.as_deref().unwrap_or(&link.connection);
+        declare::common(connection).await?;
         let channel =
-            link.connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
+            connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
         let queue = declare::queue(&channel, subscription).await?;
         let doing = format!("consuming the queue `{queue}`");
         channel
@@ -119,17 +138,13 @@ impl Incoming for Consumer {
                 return None;
             }
             let Some(running) = self.running.as_mut() else {
-                let starting =
-                    tokio::time::timeout(SETUP_TIMEOUT, Running::start(&self.link, &self.subscription));
-                match starting.await {
-                    Ok(Ok(running)) => self.running = Some(running),
-                    failed => {
-                        if let Ok(Err(error)) = failed {
-                            tracing::warn!(%error, "the consumer cannot be set up again yet");
-                        }
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
+                let again = || Running::again(self.link.clone(), self.subscription.clone()).boxed();
+                let starting = self.starting.get_or_insert_with(again);
+                tokio::select! {
+                    () = closed.cancelled() => return None,
+                    started = starting => self.running = started,
                 }
+                self.starting = None;
                 continue;
             };
             let item = tokio::select! {

@@ -7,6 +7,7 @@
 
 mod acks;
 mod address;
+mod claim;
 pub mod dead_letters;
 mod declare;
 mod incoming;
@@ -24,11 +25,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::topology::Subscription;
-use super::{Bus, BusError, Confirm, DeadLetter, Incoming, Outgoing, Transport};
+use super::{Bus, BusError, Claimed, Confirm, DeadLetter, Incoming, Outgoing, Transport};
 use crate::id::MessageId;
 use address::Address;
+use claim::Claims;
 use log::Log;
 use publisher::Publisher;
+
+/// Seconds, unless the address says otherwise.
+const HEARTBEAT: u16 = 10;
 
 /// How to reach the broker, and how long to put up with its absence.
 #[derive(Clone)]
@@ -66,6 +71,7 @@ impl std::fmt::Debug for AmqpSettings {
 /// What the parts of one bus share.
 struct Link {
     connection: Connection,
+    claims: Claims,
     /// Fires when the owner closes the bus.
     closed: CancellationToken,
     /// The tasks that still have acknowledgements to send.
@@ -73,6 +79,7 @@ struct Link {
 }
 
 impl Link {
+    /// Whether what is published can go out.
     fn is_up(&self) -> bool {
         self.connection.status().connected()
     }
@@ -101,9 +108,11 @@ pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
         }
     };
     tracing::info!("connected to the broker at {place}");
-    let link = Arc::new(Link { connection, closed: CancellationToken::new(), tasks: TaskTracker::new() });
+    let (name, closed) = (&settings.connection_name, CancellationToken::new());
+    let claims = Claims::new(address.clone(), name, closed.clone());
+    let log = Log::new(address, name, closed.clone());
+    let link = Arc::new(Link { connection, claims, closed, tasks: TaskTracker::new() });
     let publisher = Publisher::open(link.clone(), settings.confirm_timeout).await?;
-    let log = Log::new(address, &settings.connection_name, link.closed.clone());
     Ok(Arc::new(AmqpBus { link, publisher, log, lost_after: settings.lost_after }))
 }
 
@@ -131,7 +140,7 @@ async fn open_with(
 ) -> Result<Connection, BusError> {
     // another provider in the dependency tree would make the choice ambiguous; an earlier choice stands
     let _ = rustls::crypto::ring::default_provider().install_default();
-    address.uri.query.heartbeat.get_or_insert(10);
+    address.uri.query.heartbeat.get_or_insert(HEARTBEAT);
     let place = address.place();
     // an IPv6 address stands in brackets
     let authority = &address.uri.authority;
@@ -187,6 +196,14 @@ impl Transport for AmqpBus {
         Ok(Box::new(consumer))
     }
 
+    async fn claim(&self, name: &str) -> Result<Claimed, BusError> {
+        self.link.claims.claim(&self.link.connection, name).await
+    }
+
+    async fn claim_lost(&self) {
+        self.link.claims.lost().await;
+    }
+
     async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError> {
         self.log.append(records).await
     }
@@ -200,7 +217,7 @@ impl Transport for AmqpBus {
     }
 
     fn is_connected(&self) -> bool {
-        self.link.is_up()
+        self.link.is_up() && self.link.claims.is_up()
     }
 
     async fn lost(&self) {
@@ -209,7 +226,7 @@ impl Transport for AmqpBus {
             if self.link.closed.is_cancelled() {
                 std::future::pending::<()>().await;
             }
-            if self.link.is_up() {
+            if self.is_connected() {
                 last_up = tokio::time::Instant::now();
             } else if last_up.elapsed() >= self.lost_after {
                 return;
@@ -228,6 +245,7 @@ impl Transport for AmqpBus {
         self.log.close().await;
         // acknowledgements already given go out first
         let _ = tokio::time::timeout(patience, self.link.tasks.wait()).await;
+        let _ = tokio::time::timeout(patience, self.link.claims.close()).await;
         // while it reconnects there is nobody to say goodbye to
         let _ = tokio::time::timeout(patience, self.link.connection.close(200, "done".into())).await;
     }

@@ -2,7 +2,7 @@
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection};
 
 use super::address::Address;
@@ -80,6 +80,23 @@ impl Probe {
             Ok(()) => Ok(true),
             Err(error) if answers(&error, AMQPSoftError::ACCESSREFUSED) => Ok(false),
             Err(error) => Err(setup(&doing, &error)),
+        }
+    }
+
+    /// Whether it may have the claim `name`. Nobody gets it: the queue is declared with an argument that the broker refuses after
+    /// it has looked at the rights.
+    pub async fn may_claim(&self, name: &str) -> Result<bool, BusError> {
+        let channel = self.channel().await?;
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-expires".into(), AMQPValue::LongInt(0));
+        match channel.queue_declare(name.into(), options, arguments).await {
+            Err(error) if answers(&error, AMQPSoftError::ACCESSREFUSED) => Ok(false),
+            Err(error) if answers(&error, AMQPSoftError::PRECONDITIONFAILED) => Ok(true),
+            // a coordinator works
+            Err(error) if answers(&error, AMQPSoftError::RESOURCELOCKED) => Ok(true),
+            Err(error) => Err(setup(&format!("trying to declare `{name}`"), &error)),
+            Ok(_) => Ok(true),
         }
     }
 
