@@ -258,7 +258,7 @@ impl Fitted {
     fn discount(&mut self, columns: &[Column]) {
         let (part, all) = (self.part.repeats.clone(), self.data.repeats.clone());
         for _ in 0..DISCOUNTS {
-            let Ok(gp) = self.part_model(columns) else { return };
+            let Ok(gp) = Gp::new(columns, &self.hyper, &transformed(&self.part, &self.warp)) else { return };
             let weighed = |data: &Data, repeats: &[f64]| {
                 let posterior = gp.predict_all(&data.points);
                 let noise: Vec<f64> = repeats.iter().map(|m| self.hyper.log_noise.exp() / m).collect();
@@ -276,14 +276,10 @@ impl Fitted {
             let Some(lighter) = weighed(&self.data, &all) else { return };
             let lighter_part = weighed(&self.part, &part).unwrap_or_else(|| part.clone());
             (self.data.repeats, self.part.repeats) = (lighter, lighter_part);
-            let part = transformed(&self.part, &self.warp);
-            (self.hyper, _) = search(columns, &self.pairs, &part, &[self.hyper.clone()], FEW_STEPS);
+            let now = transformed(&self.part, &self.warp);
+            (self.hyper, _) =
+                search(columns, &self.pairs, &now, std::slice::from_ref(&self.hyper), FEW_STEPS);
         }
-    }
-
-    /// The model of the results on which hyperparameters are searched.
-    fn part_model(&self, columns: &[Column]) -> Result<Gp, GpError> {
-        Gp::new(columns, &self.hyper, &transformed(&self.part, &self.warp))
     }
 
     /// The transformation that makes the values most probable, `density` being that of the straight line.
