@@ -86,6 +86,17 @@ fn what_matters_is_found_with_its_share() {
 }
 
 #[test]
+fn measurements_that_are_far_off_are_not_taken_for_the_noise() {
+    let told = |off: f64| {
+        let f = move |i: u32, u: &[f64]| 20.0 + 3.0 * u[0] - u[1] + if i % 12 == 3 { off } else { 0.0 };
+        explain(&ask(96, |i, u, _| f(i, u) + 0.1 * noise(i))).unwrap().noise
+    };
+    assert!(told(0.0) < 0.15, "{}", told(0.0));
+    // their standard deviation would be 0.8
+    assert!(told(-3.0) < 0.3, "{}", told(-3.0));
+}
+
+#[test]
 fn noise_alone_supports_nothing_and_that_is_said() {
     let e = explain(&ask(40, |i, _, _| 10.0 + noise(i))).unwrap();
     assert!(e.caveats.iter().any(|c| c.contains("hardly predicted")), "{:?} {:?}", e.caveats, e.calibration);

@@ -67,16 +67,6 @@ fn the_middle_of_a_plateau_is_recommended() {
 }
 
 #[test]
-fn a_measurement_that_cannot_be_is_not_recommended() {
-    let points = spread(40, 2);
-    let far = points.iter().position(|[x, y]| *x > 0.8 && *y > 0.8).unwrap();
-    let told = ask(&points, |i, p| if i == far { -2.0 } else { bowl(p) + 0.02 * noise(i, 3) });
-    let parameters = outlook(&told).recommended.parameters;
-    let [x, y] = ["x", "y"].map(|name| parameters[name].as_f64().unwrap());
-    assert!(bowl([x, y]) < 0.2 && bowl(points[far]) > 0.5, "{x} {y}");
-}
-
-#[test]
 fn maximising_is_the_same_with_the_other_sign() {
     let points = spread(25, 4);
     let least = ask(&points, |i, p| bowl(p) + 0.01 * noise(i, 1));
