@@ -240,3 +240,42 @@ async fn whoever_was_away_for_too_long_hears_nothing_and_is_told() {
     away.close().await;
     other.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_of_ones_own_comes_back_before_the_broker_has_noticed_that_the_connection_broke() {
+    let vhost = Vhost::new();
+    let mut wire = Wire::new().await;
+    let bus = connect(wire.url(&vhost)).await;
+    let own = Subscription { queue: None, bindings: vec!["key".into()], prefetch: 5 };
+    let mut incoming = bus.subscribe(own).await.unwrap();
+    hears(&mut incoming, &bus, "before").await;
+    wire.cut().await;
+    wire.mend().await;
+    let other = connect(vhost.url()).await;
+    // the queue may not be there yet, or bring what comes to the connection that was cut
+    let mut n = 0;
+    let sending = async {
+        loop {
+            n += 1;
+            let message = Outgoing {
+                routing_key: "key".into(),
+                id: MessageId::fresh(),
+                kind: "autoopt.test.v1".into(),
+                body: format!("after {n}").into(),
+                mandatory: false,
+                headers: Default::default(),
+            };
+            other.publish(message).await.unwrap().await.unwrap();
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        heard = tokio::time::timeout(PATIENCE, incoming.next()) => {
+            assert!(heard.expect("it is heard").unwrap().body.starts_with(b"after"));
+        }
+    }
+    assert!(bus.is_connected());
+    bus.close().await;
+    other.close().await;
+}
