@@ -40,6 +40,8 @@ const PREFETCH: u16 = 512;
 const CONFIRMATIONS_WAIT: Duration = Duration::from_millis(500);
 /// Without a deadline of the machine's, the clock is looked at this often.
 const IDLE: Duration = Duration::from_secs(5);
+/// How often it is looked whether a bus that is away is back.
+const DEAF_LOOK: Duration = Duration::from_millis(500);
 /// Between two tries of a store that fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Events that a slow listener may lag behind.
@@ -156,6 +158,8 @@ pub struct Engine {
     sent: Vec<i64>,
     metrics: Arc<Metrics>,
     spans: Spans,
+    /// Nothing can be heard now: the bus is away, or the claim to hear by.
+    deaf: bool,
 }
 
 impl Engine {
@@ -193,6 +197,7 @@ impl Engine {
             sent: Vec::new(),
             metrics,
             spans: Spans::default(),
+            deaf: false,
         };
         Ok((engine, handle))
     }
@@ -212,6 +217,7 @@ impl Engine {
         let mut incoming = self.bus.subscribe(Subscription::coordinator(PREFETCH)).await?;
         let mut flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
         loop {
+            self.listen();
             let mut work = Work::default();
             let next_tick = self.until_next_tick();
             tokio::select! {
@@ -229,13 +235,29 @@ impl Engine {
                 }
                 () = tokio::time::sleep(next_tick) => work.tick = true,
             }
+            self.listen();
+            if self.deaf && work.tick {
+                continue;
+            }
             self.gather(&mut work, incoming.as_mut());
             flush = tokio::time::Instant::now() + CONFIRMATIONS_WAIT;
             self.take(work, &shutdown).await;
         }
     }
 
+    /// While nothing can be heard nobody is late: no lease ends before its holder could have been heard again.
+    fn listen(&mut self) {
+        let deaf = !self.bus.is_connected();
+        if self.deaf && !deaf {
+            self.world.heard_nothing(Timestamp::now());
+        }
+        self.deaf = deaf;
+    }
+
     fn until_next_tick(&self) -> Duration {
+        if self.deaf {
+            return DEAF_LOOK;
+        }
         let deadline = self.world.next_deadline();
         let wait = deadline.map_or(IDLE, |d| d.since(Timestamp::now()).min(IDLE));
         // never a busy loop, even where a deadline has passed and nothing could be done about it
@@ -254,7 +276,7 @@ impl Engine {
         while let Some(told) = self.relay.told_already() {
             self.hear(told, work);
         }
-        work.tick |= self.world.next_deadline().is_some_and(|d| d <= Timestamp::now());
+        work.tick |= !self.deaf && self.world.next_deadline().is_some_and(|d| d <= Timestamp::now());
     }
 
     fn hear(&mut self, told: Told, work: &mut Work) {

@@ -1,17 +1,19 @@
 //! The engine with a real store and the bus within a process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autoopt_coordinator::engine::{Engine, Handle, Health, Refusal};
 use autoopt_coordinator::machine::Input;
 use autoopt_coordinator::store::Store;
 use autoopt_epoch::bus::memory::MemoryBus;
-use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, Subscription, TRIAL_KEY};
-use autoopt_epoch::bus::{Bus, Outgoing};
+use autoopt_epoch::bus::topology::{COORDINATOR_QUEUE, Subscription, TRIAL_KEY, report_key};
+use autoopt_epoch::bus::{Bus, BusError, Claimed, Confirm, DeadLetter, Incoming, Outgoing, Transport};
 use autoopt_epoch::experiment::init_template;
 use autoopt_epoch::id::{ExperimentId, MessageId};
-use autoopt_epoch::message::{Event, EventKind, Message, Stage, Trial};
+use autoopt_epoch::message::{self, Event, EventKind, Message, Report, ReportState, Stage, Trial};
+use autoopt_epoch::time::{Period, Timestamp};
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::sync::broadcast;
@@ -123,4 +125,93 @@ async fn a_stage_without_a_queue_shows_in_the_health_and_once_in_the_log() {
     let told = handle.store().events(None, 0, 999).await.expect("events");
     assert_eq!(told.iter().filter(|e| e.kind == EventKind::QueueMissing).count(), 1);
     assert_eq!(handle.health(), Health::default());
+}
+
+/// A bus that says that it is away.
+struct Away {
+    bus: Bus,
+    away: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Transport for Away {
+    async fn publish(&self, message: Outgoing) -> Result<Confirm, BusError> {
+        self.bus.publish(message).await
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Box<dyn Incoming>, BusError> {
+        self.bus.subscribe(subscription).await
+    }
+
+    async fn claim(&self, name: &str) -> Result<Claimed, BusError> {
+        self.bus.claim(name).await
+    }
+
+    async fn claim_lost(&self) {
+        self.bus.claim_lost().await;
+    }
+
+    async fn log(&self, records: &mut Vec<Outgoing>) -> Result<(), BusError> {
+        self.bus.log(records).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+        self.bus.dead_letters(limit).await
+    }
+
+    async fn requeue_dead_letters(&self, key: Option<MessageId>) -> Result<Vec<DeadLetter>, BusError> {
+        self.bus.requeue_dead_letters(key).await
+    }
+
+    fn is_connected(&self) -> bool {
+        !self.away.load(Ordering::Relaxed)
+    }
+
+    async fn lost(&self) {
+        self.bus.lost().await;
+    }
+
+    async fn close(&self) {
+        self.bus.close().await;
+    }
+}
+
+#[tokio::test]
+async fn no_lease_ends_while_the_bus_is_away_nor_at_once_when_it_is_back() {
+    let memory = MemoryBus::new();
+    let away = Arc::new(Away { bus: memory.bus(), away: AtomicBool::new(false) });
+    let store = Store::open("sqlite::memory:").await.expect("a store");
+    let (engine, handle) = Engine::new(store, away.clone()).await.expect("an engine");
+    let mut events = handle.events();
+    let queue = Subscription::worker(Stage::Apply, "all", &["*".into()], 9);
+    let mut worker = memory.bus().subscribe(queue).await.expect("a queue");
+    tokio::spawn(engine.run(CancellationToken::new()));
+    let text = init_template();
+    let mut spec = autoopt_epoch::experiment::parse_toml(text, "template").expect("the template is valid");
+    spec.apply.lease = Period::seconds(2);
+    let submitted = handle.input(Input::Submit { id: ExperimentId::fresh(), spec: Arc::new(spec) }).await;
+    submitted.expect("it is submitted");
+    let order: message::Epoch =
+        serde_json::from_slice(&worker.next().await.expect("an order").body).expect("an epoch");
+    let report = Report {
+        epoch: order.epoch,
+        cluster: order.cluster.clone(),
+        step: order.step,
+        stage: order.stage,
+        action: order.action,
+        attempt: order.attempt,
+        worker: "w/1".into(),
+        at: Timestamp::now(),
+        state: ReportState::Accepted,
+    };
+    let key = report_key(&order.cluster, order.stage);
+    let sent = memory.bus().publish(Outgoing::new(key, MessageId::fresh(), &report)).await;
+    sent.expect("the bus is up").await.expect("the coordinator's queue takes it");
+    next(&mut events, EventKind::StageAccepted).await;
+    away.away.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    away.away.store(false, Ordering::Relaxed);
+    let back = Timestamp::now();
+    let ended = next(&mut events, EventKind::LeaseExpired).await;
+    assert!(ended.at.since(back) >= Duration::from_millis(1500), "{ended:?}, and the bus was back at {back}");
 }

@@ -179,6 +179,11 @@ impl World {
         restore::after_bus_loss(self, at);
     }
 
+    /// Nothing could be heard until now. What was sent meanwhile is on its way: nobody is late before a lease's length from `at`.
+    pub fn heard_nothing(&mut self, at: Timestamp) {
+        restore::after_silence(self, at);
+    }
+
     /// The next instant at which [`Input::Tick`] would change something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.index.timers.first()

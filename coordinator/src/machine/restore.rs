@@ -1,10 +1,11 @@
 //! From rows to a world.
 
+use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::message::Stage;
 use autoopt_epoch::time::Timestamp;
 
 use super::index::Index;
-use super::{Experiment, Progress, Stored, World, ask};
+use super::{Epoch, Progress, Stored, World, ask};
 
 pub(super) fn world(stored: Stored, at: Timestamp) -> World {
     let mut world = World {
@@ -37,19 +38,39 @@ pub(super) fn world(stored: Stored, at: Timestamp) -> World {
     }
     for mut epoch in stored.epochs {
         let Some(experiment) = world.experiments.get_mut(&epoch.experiment) else { continue };
-        let stage = epoch.plan.get(epoch.at as usize).map_or(Stage::Apply, |s| s.stage);
-        renew(&mut epoch.progress, experiment, stage, at);
+        let stage = stage_of(&epoch);
+        renew(&mut epoch.progress, &experiment.spec, stage, at);
         if let Some(cluster) = world.clusters.get_mut(&epoch.cluster) {
             cluster.holder = Some((epoch.experiment, epoch.id));
         }
         experiment.epochs.insert(epoch.id, epoch);
     }
-    // an answer may have been waiting, too
+    renew_asks(&mut world, at);
+    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
+    world
+}
+
+/// As after a restart, for what is out.
+pub(super) fn after_silence(world: &mut World, at: Timestamp) {
+    for experiment in world.experiments.values_mut() {
+        for epoch in experiment.epochs.values_mut() {
+            let stage = stage_of(epoch);
+            renew(&mut epoch.progress, &experiment.spec, stage, at);
+        }
+    }
+    renew_asks(world, at);
+    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
+}
+
+fn stage_of(epoch: &Epoch) -> Stage {
+    epoch.plan.get(epoch.at as usize).map_or(Stage::Apply, |s| s.stage)
+}
+
+/// An answer may have been waiting, too.
+fn renew_asks(world: &mut World, at: Timestamp) {
     for open in world.experiments.values_mut().filter_map(|experiment| experiment.ask.as_mut()) {
         open.until = open.until.max(at.after(ask::SILENCE));
     }
-    world.index = Index::rebuild(&world.experiments, &world.clusters, at);
-    world
 }
 
 /// Every step that is out is handed out once more, as its next attempt, by the next tick; so is every question.
@@ -69,8 +90,8 @@ pub(super) fn after_bus_loss(world: &mut World, at: Timestamp) {
 }
 
 /// Reports may have been waiting for the coordinator, so nobody is late before a lease's length from now.
-fn renew(progress: &mut Progress, experiment: &Experiment, stage: Stage, at: Timestamp) {
-    let lease = experiment.spec.stage(stage).lease.0;
+fn renew(progress: &mut Progress, spec: &ExperimentSpec, stage: Stage, at: Timestamp) {
+    let lease = spec.stage(stage).lease.0;
     match progress {
         Progress::Leased { lease_until, timeout_at, .. } => {
             *lease_until = at.after(lease);

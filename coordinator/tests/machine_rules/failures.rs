@@ -1,5 +1,7 @@
 //! What goes wrong, and what follows from it.
 
+use std::time::Duration;
+
 use autoopt_coordinator::machine::{Breaker, Ending, Input, Phase};
 use autoopt_epoch::failure::{FailureKind, Outcome};
 use autoopt_epoch::message::{Action, EventKind, ReportState, Stage, TrialKind, Violation};
@@ -52,6 +54,22 @@ fn a_silent_worker_loses_its_lease_and_a_slow_one_its_time() {
         lab.report(&again, ReportState::Heartbeat { note: None });
     }
     assert!(lab.events(EventKind::LeaseExpired).last().unwrap().message.contains("time-out"));
+}
+
+#[test]
+fn nobody_is_late_who_could_not_be_heard() {
+    let mut lab = Lab::with(&spec("e", &["c"], json!({"algorithm": {"name": "gp"}})));
+    lab.work();
+    lab.answer(1);
+    let apply = lab.order();
+    lab.report(&apply, ReportState::Accepted);
+    lab.now = lab.now.after(Duration::from_secs(500));
+    lab.world.heard_nothing(lab.now);
+    lab.later(29);
+    assert!(lab.events(EventKind::LeaseExpired).is_empty());
+    lab.report(&apply, ReportState::Heartbeat { note: None });
+    lab.later(30);
+    assert_eq!(lab.events(EventKind::LeaseExpired).len(), 1);
 }
 
 #[test]
