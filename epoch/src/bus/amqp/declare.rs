@@ -75,12 +75,22 @@ pub(super) async fn log_size(connection: &Connection) -> Result<Option<u32>, Bus
     }
 }
 
-/// The log's stream, unless it is there.
+/// The log's stream, unless it is there, and its binding: whoever made the stream may have lost the connection before it was bound, and
+/// what is not bound loses every record without a word.
 pub(super) async fn log(connection: &Connection) -> Result<(), BusError> {
-    if log_size(connection).await?.is_some() {
-        return Ok(());
-    }
+    let is_there = log_size(connection).await?.is_some();
     let channel = open(connection).await?;
+    if is_there {
+        return match queue_bind(&channel, LOG_STREAM, EXCHANGE, LOG_BINDING).await {
+            // a user who may not bind has it from the definitions
+            Err(error) if answers(&error, AMQPSoftError::ACCESSREFUSED) => Ok(()),
+            Err(error) => Err(setup("binding the log", &error)),
+            Ok(()) => {
+                close(&channel).await;
+                Ok(())
+            }
+        };
+    }
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
@@ -202,14 +212,12 @@ pub(super) async fn queue(channel: &Channel, subscription: &Subscription) -> Res
 }
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, pattern: &str) -> Result<(), BusError> {
-    channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            pattern.into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
+    queue_bind(channel, queue, exchange, pattern)
         .await
         .map_err(|error| setup(&format!("binding the queue `{queue}` to `{pattern}`"), &error))
+}
+
+async fn queue_bind(channel: &Channel, queue: &str, exchange: &str, pattern: &str) -> lapin::Result<()> {
+    let options = QueueBindOptions::default();
+    channel.queue_bind(queue.into(), exchange.into(), pattern.into(), options, FieldTable::default()).await
 }
