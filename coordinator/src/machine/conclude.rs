@@ -206,6 +206,10 @@ impl Turn<'_> {
             self.conclude_baseline(&trial, outcome, reason.as_deref(), observation.as_ref());
         }
         self.conclude_half(&trial, outcome, reason.as_deref());
+        if matches!(trial.state, TrialState::Waiting { .. }) {
+            // clusters may have been kept for it
+            self.seek_all(experiment);
+        }
         trial.state = TrialState::Ended { at, outcome, reason, observation: observation.map(Box::new) };
         self.record_ended_trial(trial);
         self.due.insert(experiment);

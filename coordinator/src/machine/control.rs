@@ -114,9 +114,9 @@ impl Turn<'_> {
         // a cluster that left in between and cannot be closed holds nobody up before the end
         let done = experiment.trials.values().all(|t| t.kind == TrialKind::Closing);
         let counted = self.world.index.queues.get(&id).map_or(0, |q| q.open);
+        let unusable = experiment.sites.values().all(|s| s.out_of_use.is_some());
         match experiment.phase {
             Phase::Running => {
-                let unusable = experiment.sites.values().all(|s| s.out_of_use.is_some());
                 if unusable {
                     let why =
                         experiment.sites.values().find_map(|s| s.out_of_use.as_deref()).unwrap_or_default();
@@ -133,6 +133,8 @@ impl Turn<'_> {
                 }
             }
             Phase::Confirming | Phase::Stopping if done => self.conclude_search(id),
+            // not even what is half measured could be measured to its end
+            Phase::Stopping if unusable => self.end_waiting(id, |_| true, "no cluster is left to run on"),
             Phase::Closing if done && !experiment.sites.values().any(super::Site::occupied) => {
                 self.end_experiment(id);
             }

@@ -56,7 +56,8 @@ pub(super) enum Timer {
     Trial(TrialId),
     Ask(ExperimentId),
     WallTime(ExperimentId),
-    Breaker(String),
+    /// A cluster has to be looked at: its breaker's pause is over, or nobody knows what has become due there.
+    Cluster(String),
 }
 
 /// One instant for each timer that is set.
@@ -197,6 +198,10 @@ impl Index {
             index.watch(cluster, at);
             index.count(cluster);
         }
+        // back-offs and pauses may have ended that nobody was there to see the end of
+        for cluster in &index.idle {
+            index.timers.set(Timer::Cluster(cluster.clone()), Some(at));
+        }
         index
     }
 
@@ -214,23 +219,22 @@ impl Index {
         self.time(experiment);
     }
 
-    /// Counts a cluster for the experiment that has it, or will.
-    pub(super) fn count(&mut self, cluster: &Cluster) {
+    /// Counts a cluster for the experiment that has it, or will; says who has one more or less now.
+    pub(super) fn count(&mut self, cluster: &Cluster) -> [Option<ExperimentId>; 2] {
         let who = cluster.promised.or_else(|| self.owners.get(&cluster.name).copied());
         let before = match who {
             Some(who) => self.counted.insert(cluster.name.clone(), who),
             None => self.counted.remove(&cluster.name),
         };
-        if before == who {
-            return;
-        }
-        if let Some(held) = before.and_then(|before| self.held.get_mut(&before)) {
+        let (loses, gains) = if before == who { (None, None) } else { (before, who) };
+        if let Some(held) = loses.and_then(|id| self.held.get_mut(&id)) {
             *held -= 1;
         }
-        if let Some(who) = who {
-            *self.held.entry(who).or_default() += 1;
+        if let Some(id) = gains {
+            *self.held.entry(id).or_default() += 1;
         }
         self.held.retain(|_, held| *held > 0);
+        [loses, gains]
     }
 
     /// Sets the timers of an experiment itself.
@@ -291,7 +295,7 @@ impl Index {
             Breaker::Open { until, .. } if *until > at => Some(*until),
             _ => None,
         };
-        self.timers.set(Timer::Breaker(cluster.name.clone()), opens);
+        self.timers.set(Timer::Cluster(cluster.name.clone()), opens);
         if cluster.holder.is_none() && opens.is_none() {
             self.idle.insert(cluster.name.clone());
         } else {

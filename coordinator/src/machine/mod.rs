@@ -12,7 +12,8 @@
 //! - **M7** a confirmation has at most one run under way on a cluster, and only the last of its pairs there may be unfinished; it ends
 //!   before its experiment closes;
 //! - **M8** a cluster changes hands only when it is restored: an experiment that will come back to it has nothing in force there, and
-//!   none that leaves values of its own has it meanwhile.
+//!   none that leaves values of its own has it meanwhile;
+//! - **M9** no cluster stands idle that somebody has a claim on: the trial begins, its experiment has the cluster restored, or asks.
 //!
 //! Where things are: `turn` (one call of [`World::step`]), `submit`, `control`, `change` and `closing` (an experiment from end to end),
 //! `sharing` and `scheduling` (whose a free cluster is, and what begins there), `again` (the baseline once more), `confirm` (what was found against the baseline),
@@ -204,9 +205,13 @@ impl World {
             Input::Tick => turn.tick(),
         }
         turn.settle();
+        #[cfg(debug_assertions)]
+        let overlooked = if invariants::is_small(turn.world) { turn.overlooked() } else { None };
         let effects = turn.finish();
         #[cfg(debug_assertions)]
-        if let Err(broken) = invariants::check_small(self) {
+        if invariants::is_small(self)
+            && let Err(broken) = invariants::check(self).and(overlooked.map_or(Ok(()), Err))
+        {
             panic!("{broken}");
         }
         effects

@@ -20,29 +20,51 @@ impl Turn<'_> {
             return;
         }
         let owner = self.world.index.owners.get(cluster).copied();
-        match (self.claim(cluster), owner) {
-            (Some((experiment, _)), Some(owner)) if owner != experiment => {
-                self.hand_over(cluster, owner, experiment);
-            }
-            (Some((experiment, Wish::Now(trial))), _) => {
-                if let Some(better) = self.better(experiment, trial, cluster) {
-                    self.fill(&better);
-                    self.free.insert(cluster.to_owned());
-                    return;
-                }
+        let Some((experiment, wish)) = self.claim(cluster) else { return };
+        let stranger = owner.filter(|owner| *owner != experiment);
+        if let Wish::Now(trial) = wish
+            && let Some(better) = self.better(experiment, trial, cluster, stranger.is_some())
+        {
+            self.fill(&better);
+            self.free.insert(cluster.to_owned());
+            return;
+        }
+        match (wish, stranger) {
+            (_, Some(stranger)) => self.hand_over(cluster, stranger, experiment),
+            (Wish::Now(trial), None) => {
                 let trial = self.baseline_due(experiment, trial, cluster).unwrap_or(trial);
                 self.begin(experiment, trial, cluster);
+                // one that was to run here may run on another cluster
+                if let Some((_, _, next)) =
+                    self.world.index.queues.get(&experiment).and_then(|q| q.any.first())
+                {
+                    self.seek(experiment, *next);
+                }
             }
-            (Some((experiment, Wish::Soon)), _) => {
-                self.curious.insert(experiment);
-            }
-            (None, _) => {}
+            (Wish::Soon, None) => drop(self.curious.insert(experiment)),
         }
     }
 
-    /// The cluster on which a trial is to begin in place of `cluster`, where several are looked at in one turn.
-    fn better(&self, experiment: ExperimentId, trial: TrialId, cluster: &str) -> Option<String> {
-        if self.free.is_empty() || self.trial(experiment, trial)?.cluster.is_some() {
+    /// M9: a free cluster that somebody has a claim on and does nothing about; there is none once everything has settled.
+    #[cfg(debug_assertions)]
+    pub(super) fn overlooked(&self) -> Option<super::invariants::Broken> {
+        let asked = |id| self.experiment(id).is_some_and(|experiment| experiment.ask.is_some());
+        let claims = self.world.index.idle.iter().filter_map(|cluster| Some((cluster, self.claim(cluster)?)));
+        let (cluster, claim) = claims.filter(|(_, (id, wish))| *wish != Wish::Soon || !asked(*id)).next()?;
+        let what = format!("`{cluster}` stands idle, and {claim:?} waits");
+        Some(super::invariants::Broken { rule: "M9", what })
+    }
+
+    /// The cluster on which a trial is to begin in place of `cluster`, where that would have to be restored first, or several are looked
+    /// at in one turn.
+    fn better(
+        &self,
+        experiment: ExperimentId,
+        trial: TrialId,
+        cluster: &str,
+        restored: bool,
+    ) -> Option<String> {
+        if (self.free.is_empty() && !restored) || self.trial(experiment, trial)?.cluster.is_some() {
             return None;
         }
         self.open_cluster(self.experiment(experiment)?).filter(|open| *open != cluster).cloned()
@@ -77,11 +99,15 @@ impl Turn<'_> {
         self.idle_sites(experiment).any(|(cluster, _)| self.open_to(experiment, cluster))
     }
 
-    /// A free cluster on which an experiment could begin a trial now; one that it has, before one that is to be handed over. Of
-    /// several the one that has begun the fewest of its trials: where trials are so short that all clusters wait for the next one, a
+    /// A free cluster on which an experiment could begin a trial now: one that it has, before one that nobody has, before one that is to be
+    /// handed over. Of several the one that has begun the fewest of its trials: where trials are so short that all clusters wait for the next one, a
     /// fixed order would give all of them to the first.
     fn open_cluster<'w>(&'w self, experiment: &'w Experiment) -> Option<&'w String> {
-        let foreign = |cluster: &String| self.world.index.owners.get(cluster) != Some(&experiment.id);
+        let foreign = |cluster: &String| match self.world.index.owners.get(cluster) {
+            Some(owner) if *owner == experiment.id => 0,
+            None => 1,
+            Some(_) => 2,
+        };
         let mut clusters: Vec<_> = self
             .idle_sites(experiment)
             .map(|(cluster, site)| (foreign(cluster), site.begun, cluster))
@@ -106,20 +132,27 @@ impl Turn<'_> {
     /// Looks for a cluster for a trial that waits now.
     pub(super) fn seek(&mut self, experiment: ExperimentId, trial: TrialId) {
         let Some(found) = self.experiment(experiment) else { return };
-        let cluster = match found.trials.get(&trial).map(|t| &t.cluster) {
-            Some(Some(pinned)) => Some(pinned),
-            Some(None) => self.open_cluster(found),
-            None => None,
-        };
-        let cluster = cluster.cloned();
-        self.free.extend(cluster);
+        let Some(waiting) = found.trials.get(&trial) else { return };
+        match waiting.cluster.as_ref().or_else(|| self.open_cluster(found)).cloned() {
+            Some(cluster) => drop(self.free.insert(cluster)),
+            // now that it waits, others may have a claim where nothing was to be begun
+            None => self.seek_all(experiment),
+        }
     }
 
     /// Looks at all free clusters of an experiment.
     pub(super) fn seek_all(&mut self, experiment: ExperimentId) {
         let Some(found) = self.world.experiments.get(&experiment) else { return };
-        let idle = &self.world.index.idle;
-        self.free.extend(found.sites.keys().filter(|c| idle.contains(*c)).cloned());
+        let idle: Vec<String> = self.idle_sites(found).map(|(cluster, _)| cluster.clone()).collect();
+        self.free.extend(idle);
+    }
+
+    /// Looks at the free clusters that an experiment shares with others.
+    pub(super) fn seek_shared(&mut self, experiment: ExperimentId) {
+        let Some(found) = self.world.experiments.get(&experiment) else { return };
+        let idle = self.idle_sites(found).map(|(cluster, _)| cluster);
+        let shared: Vec<String> = idle.filter(|cluster| !self.alone(cluster)).cloned().collect();
+        self.free.extend(shared);
     }
 
     /// A trial's back-off is over.

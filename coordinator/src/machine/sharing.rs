@@ -48,9 +48,8 @@ impl Turn<'_> {
         if !shares(owner) || in_a_pair(owner, cluster) || self.alone(cluster) {
             return own;
         }
-        let Some((other, wish)) = self.first_waiting(cluster, |e| shares(e) && e.id != owner.id) else {
-            return own;
-        };
+        let comes = |e: &Experiment| shares(e) && e.id != owner.id && !self.provided_for(e, cluster);
+        let Some((other, wish)) = self.first_waiting(cluster, comes) else { return own };
         let (priority, its) = (other.spec.priority, owner.spec.priority);
         let gives_way = match own {
             // it leaves the cluster as it is
@@ -62,7 +61,8 @@ impl Turn<'_> {
         if gives_way { Some((other.id, wish)) } else { own }
     }
 
-    fn alone(&self, cluster: &str) -> bool {
+    /// Whether no two experiments use a cluster.
+    pub(super) fn alone(&self, cluster: &str) -> bool {
         self.world.index.users.get(cluster).is_none_or(|users| users.len() == 1)
     }
 
@@ -78,6 +78,17 @@ impl Turn<'_> {
             Some((experiment, self.wish(experiment, cluster)?))
         });
         waiting.min_by_key(|(experiment, _)| self.rank(experiment, cluster))
+    }
+
+    /// Whether as many other clusters are being restored for an experiment as it has trials that wait and could run on any.
+    fn provided_for(&self, experiment: &Experiment, cluster: &str) -> bool {
+        let Some(queue) = self.world.index.queues.get(&experiment.id) else { return false };
+        let waiting = if queue.pinned.contains_key(cluster) { 0 } else { queue.any.len() };
+        let promised = |c: &&super::Cluster| c.promised == Some(experiment.id);
+        waiting > 0
+            && self.held(experiment.id) > 0
+            && !self.world.clusters.get(cluster).is_some_and(|c| promised(&c))
+            && self.world.clusters.values().filter(promised).filter(|c| c.holder.is_some()).count() >= waiting
     }
 
     /// The one it was promised to first; then who has the fewest clusters, then who has waited longest.

@@ -15,6 +15,8 @@ pub(super) struct Turn<'a> {
     pub(super) effects: Vec<Effect>,
     /// Clusters where something may begin.
     pub(super) free: BTreeSet<String>,
+    /// Experiments that have, or are about to have, more or fewer clusters than before; which counts where they share others.
+    reweighed: BTreeSet<ExperimentId>,
     /// Experiments whose phase may be over.
     pub(super) due: BTreeSet<ExperimentId>,
     /// Experiments that may have a question.
@@ -43,6 +45,7 @@ impl<'a> Turn<'a> {
             at,
             effects: Vec::new(),
             free: BTreeSet::new(),
+            reweighed: BTreeSet::new(),
             due: BTreeSet::new(),
             curious: BTreeSet::new(),
             changed: Changed::default(),
@@ -100,7 +103,10 @@ impl<'a> Turn<'a> {
         let Some(cluster) = self.world.clusters.get_mut(name) else { return };
         change(cluster);
         self.world.index.watch(cluster, self.at);
-        self.world.index.count(cluster);
+        self.reweighed.extend(self.world.index.count(cluster).into_iter().flatten());
+        if cluster.holder.is_none() {
+            self.reweighed.extend(cluster.promised);
+        }
         self.changed.clusters.insert(name.to_owned());
         if self.world.index.idle.contains(name) {
             self.free.insert(name.to_owned());
@@ -137,7 +143,7 @@ impl<'a> Turn<'a> {
                 Timer::Trial(trial) => self.trial_due(trial),
                 Timer::Ask(experiment) => self.ask_due(experiment),
                 Timer::WallTime(experiment) => self.wall_time_over(experiment),
-                Timer::Breaker(cluster) => {
+                Timer::Cluster(cluster) => {
                     if let Some(cluster) = self.world.clusters.get(&cluster) {
                         self.world.index.watch(cluster, self.at);
                     }
@@ -154,6 +160,8 @@ impl<'a> Turn<'a> {
                 self.move_on(experiment);
             } else if let Some(cluster) = self.free.pop_first() {
                 self.fill(&cluster);
+            } else if let Some(experiment) = self.reweighed.pop_first() {
+                self.seek_shared(experiment);
             } else {
                 break;
             }

@@ -116,7 +116,7 @@ impl Chaos {
         match what % 16 {
             0..=9 if !self.lab.orders.is_empty() => self.work(pick(self.lab.orders.len()), how),
             10..=12 if !self.lab.asks.is_empty() => self.answer(pick(self.lab.asks.len())),
-            13 if how < 60 => self.lab.crash(),
+            13 if how < 60 => self.lab.away(u64::from(how), whom % 2 == 0),
             14 if how < 60 => self.wish(whom, how),
             _ => {
                 self.lab.now = self.lab.now.after(Duration::from_millis(u64::from(how) * 20));

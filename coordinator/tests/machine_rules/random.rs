@@ -88,7 +88,7 @@ impl Chaos {
                 self.give(input);
             }
             10 if how.is_multiple_of(3) => {
-                self.lab.crash();
+                self.lab.away(u64::from(how / 4), whom.is_multiple_of(2));
                 if let Some(input) = self.last.clone() {
                     self.give(input);
                 }

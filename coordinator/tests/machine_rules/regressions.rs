@@ -1,6 +1,6 @@
 //! Cases that once went wrong.
 
-use autoopt_coordinator::machine::Input;
+use autoopt_coordinator::machine::{Change, Input};
 use autoopt_epoch::failure::{FailureKind, Outcome};
 use autoopt_epoch::id::TrialId;
 use autoopt_epoch::message::{self, Action, EventKind, ReportState, Stage, TrialKind};
@@ -8,7 +8,7 @@ use autoopt_epoch::space::Value;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Lab, done, spec};
+use crate::support::{Lab, done, experiment_id, spec};
 
 const ID: TrialId = TrialId(Uuid::from_u128(5));
 
@@ -140,4 +140,40 @@ fn a_question_is_not_late_because_the_coordinator_was_away() {
     assert_eq!(lab.events(EventKind::OptimizerSilent).len(), 0);
     lab.later(60);
     assert_eq!(lab.events(EventKind::OptimizerSilent).len(), 1);
+}
+
+#[test]
+fn a_pause_that_ended_while_nobody_was_there_or_could_hear_is_over() {
+    for deaf in [false, true] {
+        let retry = json!({"retry": {"broken": {"attempts": 9, "backoff": "30s"}, "breaker_pause": "5m"}});
+        let mut lab = Lab::with(&spec("e", &["c"], retry));
+        let order = lab.order();
+        lab.fail(&order, FailureKind::Broken);
+        assert!(lab.orders.is_empty(), "`c` is paused");
+        lab.away(3600, deaf);
+        lab.order();
+    }
+}
+
+#[test]
+fn what_is_half_measured_ends_where_no_cluster_is_left_to_measure_it_on() {
+    let mut lab = Lab::with(&spec("e", &["c", "d"], json!({"repeats": 2, "budget": {"trials": 2}})));
+    let at = lab.orders.iter().position(|o| o.cluster == "d").expect("d's baseline is handed out");
+    let order = lab.orders.remove(at);
+    let baseline_of_d = order.trial;
+    lab.fail(&order, FailureKind::Broken);
+    lab.send(trial(None, None));
+    let second = |lab: &Lab| lab.store.epochs.values().any(|e| e.number == 1 && e.measurement.is_some());
+    while !second(&lab) || lab.orders[0].stage != Stage::Bench {
+        let order = lab.order();
+        lab.report(&order, done(&order, lab.now));
+    }
+    let order = lab.order();
+    lab.fail(&order, FailureKind::Broken);
+    lab.work();
+    let leave = Change { leave: ["c".to_owned()].into(), ..Change::default() };
+    assert_eq!(lab.give(Input::Change { experiment: experiment_id(1), change: leave }), None);
+    lab.give(Input::CancelTrial { trial: baseline_of_d });
+    to_the_end(&mut lab);
+    assert_eq!(lab.outcomes(TrialKind::Manual), [Outcome::Abandoned]);
 }

@@ -233,6 +233,19 @@ impl Lab {
         check(&self.world).unwrap();
     }
 
+    /// A crash, and nobody is there for so long; or nothing can be heard for so long.
+    pub(crate) fn away(&mut self, seconds: u64, deaf: bool) {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        if deaf {
+            self.world.heard_nothing(self.now);
+        } else {
+            self.crash();
+        }
+        if self.world.next_deadline().is_some_and(|due| due <= self.now) {
+            self.give(Input::Tick);
+        }
+    }
+
     pub(crate) fn later(&mut self, seconds: u64) {
         self.now = self.now.after(Duration::from_secs(seconds));
         self.give(Input::Tick);
