@@ -208,7 +208,9 @@ struct Fitted {
     hyper: Hyper,
     /// Everything, aligned.
     data: Data,
+    /// Those on which hyperparameters are searched, and where they are among all.
     part: Data,
+    kept: Vec<usize>,
     pairs: Pairs,
 }
 
@@ -228,7 +230,7 @@ impl Fitted {
                 kept.iter().map(|i| baselines.log_slope(*alignment, observations.places[*i])).sum();
             let level = slopes - kept.len() as f64 * warp.log_spread();
             let density = density + warp.log_jacobian(&part.values);
-            (density + level, density, Self { warp, hyper, data, part, pairs })
+            (density + level, density, Self { warp, hyper, data, part, kept, pairs })
         });
         let (_, density, mut best) =
             candidates.reduce(|a, b| if b.0 > a.0 { b } else { a }).expect("there is at least one alignment");
@@ -256,29 +258,24 @@ impl Fitted {
 
     /// Lets measurements that are far off tell less; where there are none, nothing changes.
     fn discount(&mut self, columns: &[Column]) {
-        let (part, all) = (self.part.repeats.clone(), self.data.repeats.clone());
+        let repeats = self.data.repeats.clone();
+        let outputs = transformed(&self.data, &self.warp).values;
         for _ in 0..DISCOUNTS {
-            let Ok(gp) = Gp::new(columns, &self.hyper, &transformed(&self.part, &self.warp)) else { return };
-            let weighed = |data: &Data, repeats: &[f64]| {
-                let posterior = gp.predict_all(&data.points);
-                let noise: Vec<f64> = repeats.iter().map(|m| self.hyper.log_noise.exp() / m).collect();
-                let weights = outliers::weights(&posterior, &transformed(data, &self.warp).values, &noise)?;
+            let part = transformed(&self.part, &self.warp);
+            let Ok(gp) = Gp::new(columns, &self.hyper, &part) else { return };
+            let posterior = gp.predict_all(&self.data.points);
+            let noise: Vec<f64> = repeats.iter().map(|m| self.hyper.log_noise.exp() / m).collect();
+            let Some(weights) = outliers::weights(&posterior, &outputs, &noise) else { return };
+            for (i, (m, weight)) in repeats.iter().zip(weights).enumerate() {
                 // what is known here is the function, not what a cluster of its own makes of it
-                let own = |i: usize| data.of.get(i).is_none_or(|task| *task == 0);
-                Some(
-                    repeats
-                        .iter()
-                        .enumerate()
-                        .map(|(i, m)| if own(i) { m * weights[i] } else { *m })
-                        .collect(),
-                )
-            };
-            let Some(lighter) = weighed(&self.data, &all) else { return };
-            let lighter_part = weighed(&self.part, &part).unwrap_or_else(|| part.clone());
-            (self.data.repeats, self.part.repeats) = (lighter, lighter_part);
-            let now = transformed(&self.part, &self.warp);
+                if self.data.of.get(i).is_none_or(|task| *task == 0) {
+                    self.data.repeats[i] = m * weight;
+                }
+            }
+            self.part = select(&self.data, &self.kept);
+            let part = transformed(&self.part, &self.warp);
             (self.hyper, _) =
-                search(columns, &self.pairs, &now, std::slice::from_ref(&self.hyper), FEW_STEPS);
+                search(columns, &self.pairs, &part, std::slice::from_ref(&self.hyper), FEW_STEPS);
         }
     }
 

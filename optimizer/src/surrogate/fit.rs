@@ -36,6 +36,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Those of tasks: [`Relation`].
 #[derive(Clone, Debug)]
 struct Prior {
+    shape: Shape,
     location: Vec<f64>,
     scale: Vec<f64>,
 }
@@ -48,7 +49,7 @@ impl Prior {
         scale.extend(vec![0.4; columns.len()]);
         scale.extend([1.0, 1.0, 1.5]);
         scale.extend(relations.iter().flat_map(|r| r.scales()));
-        Self { location: pack(&start), scale }
+        Self { shape, location: pack(&start), scale }
     }
 
     /// The log density up to a constant, and its derivatives, added to `gradient`.
@@ -88,7 +89,6 @@ struct Objective<'a> {
     pairs: &'a Pairs,
     data: &'a Data,
     prior: &'a Prior,
-    shape: Shape,
     /// argmin asks for the cost and the gradient of a point separately; one computation gives both.
     last: RefCell<Option<Evaluation>>,
     scratch: RefCell<PairCovariances>,
@@ -98,9 +98,9 @@ struct Objective<'a> {
 type Evaluation = (Vec<f64>, f64, Vec<f64>);
 
 impl<'a> Objective<'a> {
-    fn new(shape: Shape, columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
+    fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
         let scratch = RefCell::new(PairCovariances::default());
-        Self { columns, pairs, data, prior, shape, last: RefCell::new(None), scratch }
+        Self { columns, pairs, data, prior, last: RefCell::new(None), scratch }
     }
 
     fn evaluate(&self, packed: &[f64]) -> (f64, Vec<f64>) {
@@ -110,7 +110,7 @@ impl<'a> Objective<'a> {
             return (*cost, gradient.clone());
         }
         let (cost, gradient) = self
-            .log_posterior(&unpack(self.shape, packed, self.columns.len()))
+            .log_posterior(&unpack(self.prior.shape, packed, self.columns.len()))
             .filter(|(density, gradient)| density.is_finite() && gradient.iter().all(|g| g.is_finite()))
             .map_or_else(
                 || (IMPOSSIBLE, vec![0.0; packed.len()]),
@@ -275,7 +275,7 @@ pub fn search(
     let n = data.points.len().max(1) as f64;
     let mut best = (starts[0].clone(), f64::NEG_INFINITY);
     for start in starts {
-        let objective = Objective::new(shape, columns, pairs, data, &prior);
+        let objective = Objective::new(columns, pairs, data, &prior);
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
             best = (unpack(shape, &packed, columns.len()), -cost * n);
@@ -295,7 +295,7 @@ pub fn sample(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Hyper> {
     let prior = Prior::new(start.shape, columns, &data.relations);
-    let objective = Objective::new(start.shape, columns, pairs, data, &prior);
+    let objective = Objective::new(columns, pairs, data, &prior);
     let centred =
         |hyper: &Hyper| -> Vec<f64> { pack(hyper).iter().zip(&prior.location).map(|(x, l)| x - l).collect() };
     let at = |x: &[f64]| {
@@ -414,7 +414,7 @@ mod tests {
             }
             let pairs = Pairs::new(&columns, &data.points);
             let prior = Prior::new(shape, &columns, &data.relations);
-            let objective = Objective::new(shape, &columns, &pairs, &data, &prior);
+            let objective = Objective::new(&columns, &pairs, &data, &prior);
             let hyper = Hyper {
                 shape,
                 log_lengths: vec![-0.5, 0.2, 0.7],
@@ -446,7 +446,7 @@ mod tests {
         for shape in [Shape::Rough, Shape::Smooth] {
             let start = default_start(shape, &columns, &[]);
             let prior = Prior::new(shape, &columns, &[]);
-            let objective = Objective::new(shape, &columns, &pairs, &data, &prior);
+            let objective = Objective::new(&columns, &pairs, &data, &prior);
             let before = objective.log_posterior(&start).unwrap().0;
             let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
             assert!(density > before + 1.0, "{before} {density}");
