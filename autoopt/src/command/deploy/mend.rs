@@ -122,15 +122,12 @@ mod tests {
             Said::in_folder(users.iter().copied(), Some(address), Path::new(folder)).mend()
         };
         let local = "amqp://autoopt-coordinator:x@127.0.0.1:5672/autoopt\n";
-        let said = mend(&ALL, local, "/root/rabbitmq/credentials");
+        let said = mend(&ALL, local, "/srv/rabbitmq/credentials");
         assert!(
-            said.starts_with("`autoopt deploy definitions --cluster lab-1 --into /root/rabbitmq`, "),
+            said.starts_with("`autoopt deploy definitions --cluster lab-1 --into /srv/rabbitmq`, "),
             "{said}"
         );
-        assert!(
-            said.contains("`rabbitmqctl import_definitions </root/rabbitmq/definitions.json`;"),
-            "{said}"
-        );
+        assert!(said.contains("`rabbitmqctl import_definitions </srv/rabbitmq/definitions.json`;"), "{said}");
         let elsewhere = "amqps://u:x@store:5671/lab?cacertfile=/etc/ca.pem";
         let more = [&ALL[..], &["autoopt-optimizer-mine", "autoopt-worker-apply@lab-2"]].concat();
         let said = mend(&more, elsewhere, "rabbitmq/credentials");

@@ -80,27 +80,22 @@ pub(super) async fn log_size(connection: &Connection) -> Result<Option<u32>, Bus
 pub(super) async fn log(connection: &Connection) -> Result<(), BusError> {
     let is_there = log_size(connection).await?.is_some();
     let channel = open(connection).await?;
-    if is_there {
-        return match queue_bind(&channel, LOG_STREAM, EXCHANGE, LOG_BINDING).await {
-            // a user who may not bind has it from the definitions
-            Err(error) if answers(&error, AMQPSoftError::ACCESSREFUSED) => Ok(()),
-            Err(error) => Err(setup("binding the log", &error)),
-            Ok(()) => {
-                close(&channel).await;
-                Ok(())
-            }
-        };
+    if !is_there {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+        arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(LOG_BYTES));
+        arguments.insert("x-stream-max-segment-size-bytes".into(), AMQPValue::LongLongInt(LOG_SEGMENT_BYTES));
+        channel
+            .queue_declare(LOG_STREAM.into(), options, arguments)
+            .await
+            .map_err(|error| missing(&format!("declaring the log `{LOG_STREAM}`"), &error))?;
     }
-    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
-    arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(LOG_BYTES));
-    arguments.insert("x-stream-max-segment-size-bytes".into(), AMQPValue::LongLongInt(LOG_SEGMENT_BYTES));
-    channel
-        .queue_declare(LOG_STREAM.into(), options, arguments)
-        .await
-        .map_err(|error| missing(&format!("declaring the log `{LOG_STREAM}`"), &error))?;
-    bind(&channel, LOG_STREAM, EXCHANGE, LOG_BINDING).await?;
+    match queue_bind(&channel, LOG_STREAM, EXCHANGE, LOG_BINDING).await {
+        // the definitions that made it have bound it, and the broker has closed the channel
+        Err(error) if is_there && answers(&error, AMQPSoftError::ACCESSREFUSED) => return Ok(()),
+        bound => bound.map_err(|error| setup(&format!("binding the log `{LOG_STREAM}`"), &error))?,
+    }
     close(&channel).await;
     Ok(())
 }

@@ -20,6 +20,8 @@ use crate::id::MessageId;
 const LONGEST_REASON: usize = 4000;
 /// How long one attempt at setting a consumer up may take.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks whether the connection is back.
+const NAP: Duration = Duration::from_millis(100);
 /// How often a silent consumer's channel is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 
@@ -89,8 +91,13 @@ impl Consumer {
 }
 
 impl Running {
-    /// Sets a consumer up again; `None` if it does not work yet.
+    /// Sets a consumer up again; `None` if it does not work yet. Nothing is begun while the connection is away: the client library gives up
+    /// a channel that is being opened when it recovers, and where whoever asked for it lets go of it in the same moment, its thread
+    /// waits for a lock that it has itself, for ever (seen with lapin 4.12.3).
     async fn again(link: Arc<Link>, subscription: Subscription) -> Option<Self> {
+        while !link.is_up() {
+            tokio::time::sleep(NAP).await;
+        }
         let failed = match tokio::time::timeout(SETUP_TIMEOUT, Self::start(&link, &subscription)).await {
             Ok(Ok(running)) => return Some(running),
             failed => failed,
