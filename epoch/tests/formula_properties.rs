@@ -198,3 +198,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_dash_before_a_name_that_has_one_is_a_sign() {
+    let parse = |text| Linear::parse(text, &["a", "b-c", "b-c-d"]).map(|linear| linear.to_string());
+    assert_eq!(parse("-b-c <= -1").as_deref(), Ok("-b-c <= -1"));
+    assert_eq!(parse("a-b-c <= 1").as_deref(), Ok("a - b-c <= 1"));
+    assert_eq!(parse("b-c-a <= 1").as_deref(), Ok("-a + b-c <= 1"));
+    assert_eq!(parse("b-c-d <= 1").as_deref(), Ok("b-c-d <= 1"));
+}

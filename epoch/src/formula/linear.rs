@@ -136,7 +136,8 @@ impl std::fmt::Display for Linear {
 fn hide_dashes(text: &str, known: &[&str]) -> (String, BTreeMap<String, String>) {
     let mut plain = text.to_owned();
     let mut renamed = BTreeMap::new();
-    let part_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    // a `-` beside a known name is a sign: longer names that have it come first
+    let part_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
     let mut dashed: Vec<&str> = known.iter().copied().filter(|n| n.contains('-')).collect();
     dashed.sort_by_key(|n| std::cmp::Reverse(n.len()));
     for name in dashed {

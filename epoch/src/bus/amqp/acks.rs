@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lapin::Acker;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::{Acker, Connection};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -41,8 +41,14 @@ pub(super) struct Ticket {
 }
 
 impl Acks {
-    /// Starts the task that sends them; it ends, with everything sent, when `ended` or the bus is closed.
-    pub(super) fn start(link: &Arc<Link>, ended: CancellationToken, channel: lapin::Channel) -> Arc<Self> {
+    /// Starts the task that sends them; it ends, with everything sent, when `ended` or the bus is closed, and closes the channel
+    /// and the connection that is its `own`.
+    pub(super) fn start(
+        link: &Arc<Link>,
+        ended: CancellationToken,
+        channel: lapin::Channel,
+        own: Option<Connection>,
+    ) -> Arc<Self> {
         let acks = Arc::new(Self::default());
         let (sender, closed) = (acks.clone(), link.closed.clone());
         link.tasks.spawn(async move {
@@ -62,6 +68,9 @@ impl Acks {
             }
             // gives unsettled deliveries back to the queue
             let _ = channel.close(200, "done".into()).await;
+            if let Some(own) = own {
+                let _ = own.close(200, "done".into()).await;
+            }
         });
         acks
     }

@@ -192,7 +192,7 @@ pub(super) async fn queue(channel: &Channel, subscription: &Subscription) -> Res
     } else {
         options.exclusive = true;
         options.auto_delete = true;
-        // named here and not by the broker, so that recovery declares the same one again
+        // named here and not by the broker: the rights of the services' users are to such names
         format!("autoopt.own.{}", uuid::Uuid::now_v7())
     };
     let doing = format!("declaring the queue `{name}`");

@@ -91,9 +91,9 @@ impl Consumer {
 }
 
 impl Running {
-    /// Sets a consumer up again; `None` if it does not work yet. Nothing is begun while the connection is away: the client library gives up
-    /// a channel that is being opened when it recovers, and where whoever asked for it lets go of it in the same moment, its thread
-    /// waits for a lock that it has itself, for ever (seen with lapin 4.12.3).
+    /// Sets a consumer up again; `None` if it does not work yet. Nothing is begun while the connection is away: where the client library
+    /// recovers a connection that broke while a channel was being opened on it, its thread can wait for a lock that it has itself, for
+    /// ever (seen with lapin 4.12.3).
     async fn again(link: Arc<Link>, subscription: Subscription) -> Option<Self> {
         while !link.is_up() {
             tokio::time::sleep(NAP).await;
@@ -111,7 +111,11 @@ impl Running {
 
     async fn start(link: &Arc<Link>, subscription: &Subscription) -> Result<Self, BusError> {
         let claimed = link.claims.connection().await?;
-        let connection = claimed.as_deref().unwrap_or(&link.connection);
+        let own = match (&claimed, &subscription.queue) {
+            (None, None) => Some(link.own().await?),
+            _ => None,
+        };
+        let connection = own.as_ref().or(claimed.as_deref()).unwrap_or(&link.connection);
         declare::common(connection).await?;
         let channel =
             connection.create_channel().await.map_err(|error| setup("opening a channel", &error))?;
@@ -131,7 +135,7 @@ impl Running {
             .await
             .map_err(|error| setup(&doing, &error))?;
         let ended = CancellationToken::new();
-        let acks = Acks::start(link, ended.clone(), channel.clone());
+        let acks = Acks::start(link, ended.clone(), channel.clone(), own);
         Ok(Self { stream, channel, acks, _ended: ended.drop_guard() })
     }
 }

@@ -71,6 +71,8 @@ impl std::fmt::Debug for AmqpSettings {
 /// What the parts of one bus share.
 struct Link {
     connection: Connection,
+    address: Address,
+    name: String,
     claims: Claims,
     /// Fires when the owner closes the bus.
     closed: CancellationToken,
@@ -82,6 +84,12 @@ impl Link {
     /// Whether what is published can go out.
     fn is_up(&self) -> bool {
         self.connection.status().connected()
+    }
+
+    /// A connection for a queue of one's own, which goes with it. It is not recovered by the client library: that would declare the queue
+    /// again before the broker has noticed that the connection before is gone, be refused, and begin with the whole connection anew.
+    async fn own(&self) -> Result<Connection, BusError> {
+        open_once(self.address.clone(), &format!("{} (own queue)", self.name)).await
     }
 }
 
@@ -108,10 +116,10 @@ pub async fn connect(settings: AmqpSettings) -> Result<Bus, BusError> {
         }
     };
     tracing::info!("connected to the broker at {place}");
-    let (name, closed) = (&settings.connection_name, CancellationToken::new());
-    let claims = Claims::new(address.clone(), name, closed.clone());
-    let log = Log::new(address, name, closed.clone());
-    let link = Arc::new(Link { connection, claims, closed, tasks: TaskTracker::new() });
+    let (name, closed) = (settings.connection_name, CancellationToken::new());
+    let claims = Claims::new(address.clone(), &name, closed.clone());
+    let log = Log::new(address.clone(), &name, closed.clone());
+    let link = Arc::new(Link { connection, address, name, claims, closed, tasks: TaskTracker::new() });
     let publisher = Publisher::open(link.clone(), settings.confirm_timeout).await?;
     Ok(Arc::new(AmqpBus { link, publisher, log, lost_after: settings.lost_after }))
 }
