@@ -1,11 +1,11 @@
-//! What a point is worth: log expected improvement times the probability that it works, and what else is to count.
+//! What a point is worth: log expected improvement, and what else is to count.
 
 use std::sync::Arc;
 
 use puruspe::{erfc, erfcx};
 
 use crate::space::Point;
-use crate::surrogate::{Draws, Gp, Posterior, Weighted};
+use crate::surrogate::{Draws, Gp, Weighted};
 use crate::term::Term;
 
 /// ½ ln 2π
@@ -14,8 +14,6 @@ pub(crate) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
 const HALF_LN_HALF_PI: f64 = 0.225_791_352_644_727_43;
 /// `1/√ε`, beyond which `ln h` is its asymptote to full precision.
 const FAR: f64 = 6.7e7;
-/// Below this probability of working, points are told apart no further.
-const LEAST_FEASIBILITY: f64 = 1e-6;
 
 /// `ln Φ(z)`, the logarithm of the standard normal distribution function, without underflow.
 pub fn log_normal_cdf(z: f64) -> f64 {
@@ -58,14 +56,12 @@ pub struct Acquisition {
     ///
     /// One for each model that counts: the worth is the weighted mean over all.
     pub draws: Vec<Weighted<Draws>>,
-    /// Of ±1 for what worked and what did not; absent while everything worked.
-    pub feasibility: Option<Gp>,
-    /// What else its worth is multiplied by.
+    /// What its worth is multiplied by, such as the probability that it works.
     pub terms: Vec<Arc<dyn Term>>,
 }
 
 impl Acquisition {
-    /// `ln E_s[EI_s(x)] + ln P(x works)` of each point: noisy expected improvement, the mean over models and their draws.
+    /// `ln E_s[EI_s(x)]` of each point, noisy expected improvement, the mean over models and their draws; and what counts beside it.
     pub fn scores(&self, points: &[Point]) -> Vec<f64> {
         let weighted = |model: &Weighted<Draws>| -> Vec<f64> {
             let log = model.weight.ln();
@@ -79,27 +75,18 @@ impl Acquisition {
         scores
     }
 
-    /// `ln P(x works)` of each point, and what else counts beside the improvement.
+    /// What counts beside the improvement at each point.
     pub fn beside(&self, points: &[Point]) -> Vec<f64> {
-        let mut logs = match &self.feasibility {
-            Some(gp) => {
-                let works = |posterior| log_normal_cdf(feasibility_z(gp, posterior));
-                gp.predict_all(points).into_iter().map(|p| works(p).max(LEAST_FEASIBILITY.ln())).collect()
-            }
-            None => vec![0.0; points.len()],
-        };
+        let mut logs = vec![0.0; points.len()];
         for term in &self.terms {
             logs.iter_mut().zip(term.logs(points)).for_each(|(sum, log)| *sum += log);
         }
         logs
     }
 
-    /// Those of `points` that more probably work than not, and of which nothing else says that there is nothing to gain.
-    pub fn working(&self, points: Vec<Point>) -> Vec<Point> {
-        let points = self.terms.iter().fold(points, |points, term| term.promising(points));
-        let Some(gp) = &self.feasibility else { return points };
-        let works: Vec<bool> = gp.predict_all(&points).into_iter().map(|p| p.mean > 0.0).collect();
-        points.into_iter().zip(works).filter(|(_, works)| *works).map(|(point, _)| point).collect()
+    /// Those of `points` of which nothing says that there is nothing to gain.
+    pub fn promising(&self, points: Vec<Point>) -> Vec<Point> {
+        self.terms.iter().fold(points, |points, term| term.promising(points))
     }
 
     /// The worth of one point and its gradient by position, 0 in nominal columns.
@@ -117,22 +104,6 @@ impl Acquisition {
         for (one, slope) in &each {
             let share = (one - score).exp();
             gradient.iter_mut().zip(slope).for_each(|(g, s)| *g += share * s);
-        }
-        if let Some(gp) = &self.feasibility {
-            let (posterior, mean_gradient, variance_gradient) = gp.predict_with_gradient(x);
-            let z = feasibility_z(gp, posterior);
-            let log_p = log_normal_cdf(z);
-            if log_p > LEAST_FEASIBILITY.ln() {
-                score += log_p;
-                let slope = (-0.5 * z * z - HALF_LN_TAU - log_p).exp();
-                let total = posterior.variance + gp.hyper().log_noise.exp();
-                for j in 0..gradient.len() {
-                    gradient[j] +=
-                        slope * (mean_gradient[j] / total.sqrt() - 0.5 * z * variance_gradient[j] / total);
-                }
-            } else {
-                score += LEAST_FEASIBILITY.ln();
-            }
         }
         for term in &self.terms {
             let (log, slope) = term.log_with_gradient(x);
@@ -191,12 +162,6 @@ fn log_sum_exp(terms: &[f64]) -> f64 {
     largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
 }
 
-/// A regression on ±1 labels as a probit: `P(label > 0) = Φ(μ / √(σ_f² + σ²))`. Failures that have nothing to do with
-/// the point end up in the noise σ².
-fn feasibility_z(gp: &Gp, posterior: Posterior) -> f64 {
-    posterior.mean / (posterior.variance + gp.hyper().log_noise.exp()).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn gradient_matches_finite_differences_with_and_without_feasibility() {
+    fn gradient_matches_finite_differences() {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
         let points: Vec<Point> = (0..12).map(|i| design::sobol(i, 2, 3)).collect();
         let hyper = Hyper {
@@ -245,40 +210,29 @@ mod tests {
             tasks: Vec::new(),
         };
         let values: Vec<f64> = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
-        let labels = points.iter().map(|p| if p[0] + p[1] > 1.2 { -1.0 } else { 1.0 }).collect();
-        let repeats = vec![1.0; 12];
-        let data = Data { points: points.clone(), values, repeats: repeats.clone(), ..Data::default() };
+        let data = Data { points, values, repeats: vec![1.0; 12], ..Data::default() };
         let objective = Gp::new(&columns, &hyper, &data).unwrap();
-        let smoother = Hyper { shape: Shape::Smooth, log_noise: -2.0, ..hyper.clone() };
+        let smoother = Hyper { shape: Shape::Smooth, log_noise: -2.0, ..hyper };
         let smoother = Gp::new(&columns, &smoother, &data).unwrap();
-        let feasibility =
-            Gp::new(&columns, &hyper, &Data { points, values: labels, repeats, ..Data::default() }).unwrap();
-        for feasibility in [None, Some(feasibility)] {
-            let draws = [(&objective, 0.7), (&smoother, 0.3)].map(|(gp, weight)| {
-                let of = Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-                Weighted { of, weight }
-            });
-            let acquisition = Acquisition {
-                objective: objective.clone(),
-                draws: draws.to_vec(),
-                feasibility,
-                terms: Vec::new(),
-            };
-            for x in [[0.31, 0.77], [0.62, 0.35]] {
-                let (score, gradient) = acquisition.score_with_gradient(&x);
-                assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);
-                for j in 0..2 {
-                    let (mut up, mut down) = (x.to_vec(), x.to_vec());
-                    up[j] += 1e-6;
-                    down[j] -= 1e-6;
-                    let s = acquisition.scores(&[up, down]);
-                    let numeric = (s[0] - s[1]) / 2e-6;
-                    assert!(
-                        (gradient[j] - numeric).abs() < 1e-4 * (1.0 + numeric.abs()),
-                        "{} {numeric}",
-                        gradient[j]
-                    );
-                }
+        let draws = [(&objective, 0.7), (&smoother, 0.3)].map(|(gp, weight)| {
+            let of = Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
+            Weighted { of, weight }
+        });
+        let acquisition = Acquisition { objective, draws: draws.to_vec(), terms: Vec::new() };
+        for x in [[0.31, 0.77], [0.62, 0.35]] {
+            let (score, gradient) = acquisition.score_with_gradient(&x);
+            assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);
+            for j in 0..2 {
+                let (mut up, mut down) = (x.to_vec(), x.to_vec());
+                up[j] += 1e-6;
+                down[j] -= 1e-6;
+                let s = acquisition.scores(&[up, down]);
+                let numeric = (s[0] - s[1]) / 2e-6;
+                assert!(
+                    (gradient[j] - numeric).abs() < 1e-4 * (1.0 + numeric.abs()),
+                    "{} {numeric}",
+                    gradient[j]
+                );
             }
         }
     }

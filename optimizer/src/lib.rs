@@ -13,6 +13,7 @@ pub mod constraint;
 pub mod cost;
 pub mod design;
 pub mod explain;
+pub mod feasibility;
 pub mod known;
 pub mod model;
 pub mod outlook;

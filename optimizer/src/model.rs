@@ -85,8 +85,7 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
         .iter()
         .map(|gp| Ok(Weighted { of: Draws::new(&gp.of, &shared, &extra, each, seed)?, weight: gp.weight }))
         .collect::<Result<_, GpError>>()?;
-    let feasibility = feasibility(columns, known)?;
-    let acquisition = Acquisition { objective, draws, feasibility, terms: Vec::new() };
+    let acquisition = Acquisition { objective, draws, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 
@@ -374,7 +373,7 @@ fn subset(values: &[f64], own: usize) -> Vec<usize> {
 }
 
 /// At most `most` indices of `values`: all, or the better half of `most` by value and of the rest every k-th.
-fn spread(values: &[f64], most: usize) -> Vec<usize> {
+pub(crate) fn spread(values: &[f64], most: usize) -> Vec<usize> {
     let n = values.len();
     if n <= most {
         return (0..n).collect();
@@ -388,7 +387,7 @@ fn spread(values: &[f64], most: usize) -> Vec<usize> {
     chosen
 }
 
-fn select(data: &Data, indices: &[usize]) -> Data {
+pub(crate) fn select(data: &Data, indices: &[usize]) -> Data {
     Data {
         points: indices.iter().map(|i| data.points[*i].clone()).collect(),
         values: indices.iter().map(|i| data.values[*i]).collect(),
@@ -396,22 +395,4 @@ fn select(data: &Data, indices: &[usize]) -> Data {
         of: indices.iter().filter_map(|i| data.of.get(*i).copied()).collect(),
         relations: data.relations.clone(),
     }
-}
-
-/// A regression on labels: +1 where it worked, −1 where it did not; `None` while everything worked.
-fn feasibility(columns: &[Column], known: &Known) -> Result<Option<Gp>, GpError> {
-    if known.seen.iter().all(|s| s.works) {
-        return Ok(None);
-    }
-    let data = Data {
-        points: known.seen.iter().map(|s| s.point.clone()).collect(),
-        values: known.seen.iter().map(|s| if s.works { 1.0 } else { -1.0 }).collect(),
-        repeats: vec![1.0; known.seen.len()],
-        ..Data::default()
-    };
-    let start = Hyper { log_noise: -1.5, ..default_start(Shape::Rough, columns, &[]) };
-    let data = select(&data, &spread(&data.values, MOST));
-    let part = select(&data, &spread(&data.values, SUBSET));
-    let (hyper, _) = search(columns, &Pairs::new(columns, &part.points), &part, &[start], FEW_STEPS);
-    Gp::new(columns, &hyper, &data).map(Some)
 }

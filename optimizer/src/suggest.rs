@@ -9,6 +9,7 @@ use autoopt_epoch::space::{ParameterType, Parameters};
 use crate::constraint;
 use crate::cost::Cost;
 use crate::design::{self, Grid, NoneLeft};
+use crate::feasibility::Feasibility;
 use crate::known::Known;
 use crate::model::{self, Model};
 use crate::outlook::{Models, choose, outlook};
@@ -139,7 +140,7 @@ fn modelled(
                 Some(cost) => format!("{note}; about {:.0} s", cost.seconds(&point)),
                 None => note,
             };
-            let promising = acquisition.working(promising);
+            let promising = acquisition.promising(promising);
             let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
             let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
             Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook })
@@ -189,6 +190,9 @@ fn terms(
     cost: Option<&Cost>,
 ) -> Result<Vec<Arc<dyn Term>>, GpError> {
     let mut terms: Vec<Arc<dyn Term>> = Vec::new();
+    if let Some(feasibility) = Feasibility::new(codec.columns(), measured)? {
+        terms.push(Arc::new(feasibility));
+    }
     for constraint in constraint::models(ask, codec)? {
         terms.push(Arc::new(constraint));
     }

@@ -6,17 +6,21 @@ mod caveats;
 mod effects;
 mod robustness;
 
+use std::sync::Arc;
+
 use autoopt_epoch::message::{Ask, Outlook};
 use autoopt_epoch::space::Value;
 use serde::Serialize;
 
 use crate::design;
+use crate::feasibility::Feasibility;
 use crate::known::Known;
 use crate::model;
 use crate::outlook::{choose, outlook};
 use crate::propose::propose;
 use crate::space::{Codec, Point};
 use crate::suggest::{SuggestError, codec};
+use crate::term::Term;
 
 pub use crate::model::Surrogate;
 pub use crate::surrogate::Shape;
@@ -85,9 +89,11 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
     let mut rng = design::generator(seed);
     let promising = model::model(&codec, &known, seed)
         .map_err(SuggestError::from)?
-        .and_then(|m| {
+        .and_then(|mut m| {
+            let works = Feasibility::new(codec.columns(), &known).ok().flatten();
+            m.acquisition.terms = works.into_iter().map(|f| Arc::new(f) as Arc<dyn Term>).collect();
             let proposal = propose(&m.acquisition, &codec, &known, CANDIDATES, seed, &mut rng)?;
-            Some(m.acquisition.working(proposal.promising))
+            Some(m.acquisition.promising(proposal.promising))
         })
         .unwrap_or_default();
     let paths = models.paths(codec.columns(), DRAWS, &mut rng);

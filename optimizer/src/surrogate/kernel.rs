@@ -28,7 +28,7 @@ impl Shape {
     }
 
     /// The correlation at the squared distance `r²` and its fall, `−∂/∂(r²)`.
-    #[inline]
+    #[inline(always)]
     fn at(self, r2: f64) -> (f64, f64) {
         match self {
             Self::Rough => of_scaled(SQRT_5 * r2.sqrt()),
@@ -38,6 +38,21 @@ impl Shape {
             }
         }
     }
+
+    /// [`Self::at`] for each of `r2` and what is to take it; the shape is chosen once.
+    #[inline(always)]
+    fn each<T>(self, r2: &[f64], out: impl Iterator<Item = T>, take: impl Fn(T, (f64, f64))) {
+        match self {
+            Self::Rough => r2.iter().zip(out).for_each(|(r2, out)| take(out, Self::Rough.at(*r2))),
+            Self::Smooth => r2.iter().zip(out).for_each(|(r2, out)| take(out, Self::Smooth.at(*r2))),
+        }
+    }
+}
+
+/// Runs loops with the widest registers of the processor. What is computed of each element is the same on every machine.
+#[inline(always)]
+fn wide<T>(loops: impl FnOnce() -> T) -> T {
+    pulp::Arch::new().dispatch(loops)
 }
 
 /// `k(x, x') = s² S(r²) + (t²/D) Σ_j M(Δ_j² / λ_j²)` with `r² = Σ_j Δ_j² / ℓ_j²`, `S` of the [`Shape`], and Matérn-5/2, `M`.
@@ -119,6 +134,7 @@ impl Kernel {
     }
 
     /// `|Δ_j|` of column `j` between `x` and each row.
+    #[inline(always)]
     fn distances(&self, j: usize, x: f64, column: &[f64], out: &mut [f64]) {
         if self.nominal[j] {
             out.iter_mut().zip(column).for_each(|(o, b)| *o = if x == *b { 0.0 } else { 1.0 });
@@ -132,17 +148,22 @@ impl Kernel {
         let mut distances = vec![0.0; table.rows];
         let mut r2 = vec![0.0; table.rows];
         out.fill(0.0);
-        for (j, column) in table.columns.iter().enumerate() {
-            self.distances(j, x[j], column, &mut distances);
-            let (precision, rate) = (self.precision[j], self.main_rate[j]);
-            for ((o, r2), d) in out.iter_mut().zip(&mut r2).zip(&distances) {
-                *r2 += precision * d * d;
-                *o += of_scaled(rate * d).0;
-            }
-        }
-        out.iter_mut()
-            .zip(&r2)
-            .for_each(|(o, r2)| *o = self.main_signal * *o + self.signal * self.shape.at(*r2).0);
+        wide(
+            #[inline(always)]
+            || {
+                for (j, column) in table.columns.iter().enumerate() {
+                    self.distances(j, x[j], column, &mut distances);
+                    let (precision, rate) = (self.precision[j], self.main_rate[j]);
+                    for ((o, r2), d) in out.iter_mut().zip(&mut r2).zip(&distances) {
+                        *r2 += precision * d * d;
+                        *o += of_scaled(rate * d).0;
+                    }
+                }
+                self.shape.each(&r2, out.iter_mut(), |o, (value, _)| {
+                    *o = self.main_signal * *o + self.signal * value
+                });
+            },
+        );
         out.iter_mut().zip(&table.factors).for_each(|(o, factor)| *o *= factor);
     }
 
@@ -150,23 +171,29 @@ impl Kernel {
     pub fn gradients(&self, x: &[f64], table: &Table, a: &[f64], b: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut weights = vec![0.0; table.rows];
         let mut slope = vec![0.0; table.rows];
-        for (j, column) in table.columns.iter().enumerate() {
-            self.distances(j, x[j], column, &mut weights);
-            slope.iter_mut().zip(&weights).for_each(|(s, d)| *s += self.precision[j] * d * d);
-        }
-        slope.iter_mut().for_each(|s| *s = self.signal * self.shape.at(*s).1);
+        let mut r2 = vec![0.0; table.rows];
         let (mut by_a, mut by_b) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        for (j, column) in table.columns.iter().enumerate().filter(|(j, _)| !self.nominal[*j]) {
-            let (precision, rate) = (self.precision[j], self.main_rate[j]);
-            let main = self.main_signal * self.main_precision[j];
-            for ((weight, slope), b) in weights.iter_mut().zip(&slope).zip(column) {
-                let d = x[j] - b;
-                *weight = -2.0 * d * (precision * slope + main * of_scaled(rate * d.abs()).1);
-            }
-            weights.iter_mut().zip(&table.factors).for_each(|(w, factor)| *w *= factor);
-            by_a[j] = dot(&weights, a);
-            by_b[j] = dot(&weights, b);
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (j, column) in table.columns.iter().enumerate() {
+                    self.distances(j, x[j], column, &mut weights);
+                    r2.iter_mut().zip(&weights).for_each(|(r2, d)| *r2 += self.precision[j] * d * d);
+                }
+                self.shape.each(&r2, slope.iter_mut(), |slope, (_, fall)| *slope = self.signal * fall);
+                for (j, column) in table.columns.iter().enumerate().filter(|(j, _)| !self.nominal[*j]) {
+                    let (precision, rate) = (self.precision[j], self.main_rate[j]);
+                    let main = self.main_signal * self.main_precision[j];
+                    for ((weight, slope), b) in weights.iter_mut().zip(&slope).zip(column) {
+                        let d = x[j] - b;
+                        *weight = -2.0 * d * (precision * slope + main * of_scaled(rate * d.abs()).1);
+                    }
+                    weights.iter_mut().zip(&table.factors).for_each(|(w, factor)| *w *= factor);
+                    by_a[j] = dot(&weights, a);
+                    by_b[j] = dot(&weights, b);
+                }
+            },
+        );
         (by_a, by_b)
     }
 }
@@ -190,6 +217,8 @@ pub struct PairCovariances {
     joint_slope: Vec<f64>,
     /// `½ ∂ main / ∂ ln λ_j`.
     main_slopes: Vec<Vec<f64>>,
+    /// `r²`, in between.
+    squares: Vec<f64>,
 }
 
 impl Pairs {
@@ -236,32 +265,34 @@ impl Pairs {
     /// The covariances under `kernel`, written over what `out` holds.
     pub fn covariances(&self, kernel: &Kernel, out: &mut PairCovariances) {
         let n = self.len();
-        out.joint.clear();
-        out.joint.resize(n, 0.0);
-        for (distances, precision) in self.distances.iter().zip(&kernel.precision) {
-            out.joint.iter_mut().zip(distances).for_each(|(r2, d)| *r2 += precision * d * d);
+        let PairCovariances { joint, main, joint_slope, main_slopes, squares } = out;
+        for part in [&mut *joint, &mut *main, &mut *joint_slope, &mut *squares] {
+            part.clear();
+            part.resize(n, 0.0);
         }
-        out.joint_slope.clear();
-        out.joint_slope.resize(n, 0.0);
-        for (k, slope) in out.joint.iter_mut().zip(&mut out.joint_slope) {
-            let (value, fall) = kernel.shape.at(*k);
-            *k = kernel.signal * value;
-            *slope = kernel.signal * fall;
-        }
-        out.main.clear();
-        out.main.resize(n, 0.0);
-        out.main_slopes.resize(self.distances.len(), Vec::new());
-        for (j, distances) in self.distances.iter().enumerate() {
-            let (precision, rate, signal) =
-                (kernel.main_precision[j], kernel.main_rate[j], kernel.main_signal);
-            let slope = &mut out.main_slopes[j];
-            slope.resize(n, 0.0);
-            for ((m, s), d) in out.main.iter_mut().zip(slope.iter_mut()).zip(distances) {
-                let (value, fall) = of_scaled(rate * d);
-                *m += signal * value;
-                *s = signal * fall * precision * d * d;
-            }
-        }
+        main_slopes.resize(self.distances.len(), Vec::new());
+        main_slopes.iter_mut().for_each(|slope| slope.resize(n, 0.0));
+        wide(
+            #[inline(always)]
+            || {
+                for (distances, precision) in self.distances.iter().zip(&kernel.precision) {
+                    squares.iter_mut().zip(distances).for_each(|(r2, d)| *r2 += precision * d * d);
+                }
+                kernel.shape.each(squares, joint.iter_mut().zip(joint_slope), |(k, slope), (value, fall)| {
+                    *k = kernel.signal * value;
+                    *slope = kernel.signal * fall;
+                });
+                for (j, (distances, slope)) in self.distances.iter().zip(main_slopes).enumerate() {
+                    let (precision, rate, signal) =
+                        (kernel.main_precision[j], kernel.main_rate[j], kernel.main_signal);
+                    for ((m, s), d) in main.iter_mut().zip(slope).zip(distances) {
+                        let (value, fall) = of_scaled(rate * d);
+                        *m += signal * value;
+                        *s = signal * fall * precision * d * d;
+                    }
+                }
+            },
+        );
     }
 
     /// `Σ_pairs w ∂k/∂ ln ℓ_j`, then `Σ_pairs w ∂k/∂ ln λ_j`, for each column `j`.
@@ -274,22 +305,27 @@ impl Pairs {
         let weighted: Vec<f64> =
             weights.iter().zip(&covariances.joint_slope).map(|(w, s)| 2.0 * w * s).collect();
         let mut squares = vec![0.0; self.len()];
-        let joint = self
-            .distances
-            .iter()
-            .zip(&kernel.precision)
-            .map(|(distances, precision)| {
-                squares.iter_mut().zip(distances).for_each(|(q, d)| *q = d * d);
-                precision * dot(&weighted, &squares)
-            })
-            .collect();
-        let main = covariances.main_slopes.iter().map(|slope| 2.0 * dot(weights, slope)).collect();
-        (joint, main)
+        wide(
+            #[inline(always)]
+            || {
+                let joint = self
+                    .distances
+                    .iter()
+                    .zip(&kernel.precision)
+                    .map(|(distances, precision)| {
+                        squares.iter_mut().zip(distances).for_each(|(q, d)| *q = d * d);
+                        precision * dot(&weighted, &squares)
+                    })
+                    .collect();
+                let main = covariances.main_slopes.iter().map(|slope| 2.0 * dot(weights, slope)).collect();
+                (joint, main)
+            },
+        )
     }
 }
 
 /// `M(r²)` and `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)` of `s = √5 r`.
-#[inline]
+#[inline(always)]
 fn of_scaled(s: f64) -> (f64, f64) {
     let e = decay(s);
     ((1.0 + s + s * s * (1.0 / 3.0)) * e, 5.0 / 6.0 * (1.0 + s) * e)
@@ -297,7 +333,7 @@ fn of_scaled(s: f64) -> (f64, f64) {
 
 /// `exp(−s)` for `s ≥ 0`, to twelve digits; without a branch or a call, so that loops over it are
 /// vectorised, and the same on every machine.
-#[inline]
+#[inline(always)]
 fn decay(s: f64) -> f64 {
     // adding 1.5·2⁵² rounds to a whole number, which then stands in the low bits
     const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -328,6 +364,7 @@ fn decay(s: f64) -> f64 {
 }
 
 /// Eight partial sums, since a single one cannot be vectorised.
+#[inline]
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (chunks_a, rest_a) = a.as_chunks::<8>();
     let (chunks_b, rest_b) = b.as_chunks::<8>();
