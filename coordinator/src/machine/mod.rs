@@ -210,7 +210,7 @@ impl World {
         let effects = turn.finish();
         #[cfg(debug_assertions)]
         if invariants::is_small(self)
-            && let Err(broken) = invariants::check(self).and(overlooked.map_or(Ok(()), Err))
+            && let Err(broken) = invariants::check(self).and_then(|()| overlooked.map_or(Ok(()), Err))
         {
             panic!("{broken}");
         }

@@ -49,8 +49,9 @@ impl Turn<'_> {
     #[cfg(debug_assertions)]
     pub(super) fn overlooked(&self) -> Option<super::invariants::Broken> {
         let asked = |id| self.experiment(id).is_some_and(|experiment| experiment.ask.is_some());
-        let claims = self.world.index.idle.iter().filter_map(|cluster| Some((cluster, self.claim(cluster)?)));
-        let (cluster, claim) = claims.filter(|(_, (id, wish))| *wish != Wish::Soon || !asked(*id)).next()?;
+        let mut claims =
+            self.world.index.idle.iter().filter_map(|cluster| Some((cluster, self.claim(cluster)?)));
+        let (cluster, claim) = claims.find(|(_, (id, wish))| *wish != Wish::Soon || !asked(*id))?;
         let what = format!("`{cluster}` stands idle, and {claim:?} waits");
         Some(super::invariants::Broken { rule: "M9", what })
     }

@@ -7,6 +7,8 @@
 //!   run nowhere else;
 //! - has any, while this one has nothing to run: it is paused, waits for a person's trials, or its optimizer is silent.
 //!
+//! For a trial that waits and could run anywhere one cluster is restored, not several.
+//!
 //! Afterwards it waits itself, and goes on with what it captured when it began. That holds only while nobody leaves values
 //! of their own: an experiment whose `at_end` is not `restore` has a cluster to itself from its first epoch there to its end, and
 //! begins only where no other one is in between.
