@@ -91,6 +91,17 @@ pub fn around(codec: &Codec, centre: &[f64], radius: f64, index: u32) -> Point {
     codec.canonical(&moved)
 }
 
+/// How far `count` points that are to stand for a whole space of so many numbers are spread about its middle, as a part of how far uniform
+/// ones are: `√(1 − n^(−2/D))`.
+///
+/// Where each has to stand for a large part of the space, the points that are nearest to it on average leave its rim alone: one of them is best
+/// in the middle, and in many dimensions nearly all of a box is rim. With `n` code words for `D` independent normal numbers of
+/// variance `σ²` the least mean distance is `σ² n^(−2/D)` for each, and theirs have the variance `σ² (1 − n^(−2/D))` (Shannon 1959, "Coding
+/// theorems for a discrete source with a fidelity criterion").
+pub fn spread(count: u32, numbers: usize) -> f64 {
+    (1.0 - f64::from(count.max(1)).powf(-2.0 / numbers.max(1) as f64)).sqrt()
+}
+
 /// Uniform random numbers.
 pub fn uniform(dimensions: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f64> {
     (0..dimensions).map(|_| rng.random::<f64>()).collect()

@@ -17,7 +17,7 @@ use crate::pareto;
 use crate::placement::Classes;
 use crate::propose::{Proposal, propose};
 use crate::settings::{Design, Method, Settings, SettingsError};
-use crate::space::{Codec, SpaceError};
+use crate::space::{Codec, Column, SpaceError};
 use crate::surrogate::warp::Warp;
 use crate::surrogate::{Gp, GpError};
 use crate::term::Term;
@@ -243,8 +243,19 @@ fn space_filling(
     let scramble = |attempt: u32| design::seed(&[ask.seed, u64::from(attempt)]);
     let (point, origin, note) = match settings.design {
         Design::Sobol => {
-            let draw = |attempt, _: &mut _| design::sobol(index, dimensions, scramble(attempt));
-            let note = format!("point {} of a scrambled Sobol sequence", index + 1);
+            let numbers = codec.columns().iter().filter(|c| matches!(c, Column::Number { .. })).count();
+            // for a model the first points stand for the whole space, and the first one alone does
+            let stand =
+                |count| if settings.method == Method::Gp { design::spread(count, numbers) } else { 1.0 };
+            let middle = index == 0 && stand(1) == 0.0;
+            let draw = |attempt, _: &mut _| {
+                let count = if middle && attempt == 0 { 1 } else { points.max(index + 1).max(2) };
+                codec.drawn_in(&design::sobol(index, dimensions, scramble(attempt)), stand(count))
+            };
+            let note = match middle {
+                true => "the middle of the space".to_owned(),
+                false => format!("point {} of a scrambled Sobol sequence", index + 1),
+            };
             (design::first(codec, known, &mut rng, draw), Origin::Design, note)
         }
         Design::Lhs => {

@@ -149,3 +149,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn before_a_model_the_first_point_is_the_middle_and_the_next_ones_leave_the_rim_alone() {
+    let number =
+        |i: usize| json!({"name": format!("x{i}"), "type": "float", "low": 0.0, "high": 1.0, "default": 0.1});
+    let parameters: Vec<Value> = (0..8).map(number).collect();
+    let all = proposals(ask(&json!(parameters), &json!({"name": "gp"}), 30), 5);
+    assert!(all[0].as_object().unwrap().values().all(|x| *x == json!(0.5)), "{}", all[0]);
+    let spread = design::spread(5, 8) / 2.0;
+    for point in &all[1..] {
+        let from_middle = point.as_object().unwrap().values().map(|x| (x.as_f64().unwrap() - 0.5).abs());
+        assert!(from_middle.fold(0.0, f64::max) <= spread, "{point}");
+    }
+    // what only counts by its ratios is not all 0
+    let mut ask = ask(&json!(parameters), &json!({"name": "gp"}), 30);
+    ask.scale_free = vec![vec!["x0".into(), "x1".into()]];
+    let first = &proposals(ask, 1)[0];
+    assert_eq!(first["x2"], json!(0.5));
+    assert_ne!((&first["x0"], &first["x1"]), (&json!(0.5), &json!(0.5)));
+}
+
+#[test]
+fn points_of_a_design_are_spread_the_wider_the_more_there_are_and_the_fewer_numbers() {
+    assert_eq!(design::spread(1, 7), 0.0);
+    assert!((design::spread(5, 8) - 0.5760).abs() < 1e-3, "{}", design::spread(5, 8));
+    assert!(design::spread(5, 2) > design::spread(5, 8) && design::spread(9, 8) > design::spread(5, 8));
+    assert!(design::spread(1_000_000, 3) > 0.99);
+}

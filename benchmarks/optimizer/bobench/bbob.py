@@ -200,9 +200,9 @@ FUNCTIONS = {
 NOISY = ("attractive-sector", "rosenbrock-shifted", "different-powers", "rastrigin-rotated", "schwefel", "gallagher")
 
 
-def bbob_problems():
+def bbob_problems(dimensions=(4, 8)):
     problems = []
-    for d in (4, 8):
+    for d in dimensions:
         for number, (name, make) in enumerate(FUNCTIONS.items()):
             f = make(d, np.random.default_rng([number, d]))
             problems.append(FunctionProblem(f"{name}-{d}d", f, box(d, -5, 5), 0.0))

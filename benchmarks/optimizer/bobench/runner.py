@@ -29,7 +29,7 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob", "tails")
+SETS = ("dev", "stairs", "bbob", "tails", "wide")
 
 
 def load_set(name):
@@ -37,6 +37,8 @@ def load_set(name):
         return dev_problems()
     if name == "bbob":
         return bbob_problems()
+    if name == "wide":
+        return bbob_problems((20,))
     if name == "stairs":
         return stair_problems()
     if name == "tails":

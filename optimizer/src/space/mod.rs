@@ -273,6 +273,21 @@ impl Codec {
         self.snap(&point)
     }
 
+    /// `uniform` with the numbers drawn to the middle of their ranges, `spread` being what is left of their distances from it. Those of
+    /// which only the ratios matter stay: in the middle of theirs they may all be 0.
+    pub fn drawn_in(&self, uniform: &[f64], spread: f64) -> Vec<f64> {
+        let mut drawn = uniform.to_vec();
+        let ratio = |axis: usize| self.scale_free.iter().any(|group| group.contains(&axis));
+        for (i, axis) in self.axes.iter().enumerate() {
+            if let Axis::Number { column, .. } = axis
+                && !ratio(i)
+            {
+                drawn[*column] = 0.5 + spread * (drawn[*column] - 0.5);
+            }
+        }
+        drawn
+    }
+
     /// The values of a point.
     pub fn decode(&self, point: &[f64]) -> Parameters {
         let values = self.axes.iter().enumerate().map(|(i, axis)| match self.in_effect(i, point) {
