@@ -16,6 +16,7 @@ import numpy as np
 from . import contenders, stored
 from .problems import dev_problems
 from .bbob import bbob_problems
+from .edge import edge_problems
 from .space import violation
 from .stairs import stair_problems
 from .tails import tail_problems
@@ -29,7 +30,7 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob", "tails", "wide")
+SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge")
 
 
 def load_set(name):
@@ -37,6 +38,8 @@ def load_set(name):
         return dev_problems()
     if name == "bbob":
         return bbob_problems()
+    if name == "edge":
+        return edge_problems()
     if name == "wide":
         return bbob_problems((20,))
     if name == "stairs":
