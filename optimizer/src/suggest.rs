@@ -244,19 +244,25 @@ fn space_filling(
     let (point, origin, note) = match settings.design {
         Design::Sobol => {
             let numbers = codec.columns().iter().filter(|c| matches!(c, Column::Number { .. })).count();
-            // for a model the first points stand for the whole space, and the first one alone does
-            let stand =
-                |count| if settings.method == Method::Gp { design::spread(count, numbers) } else { 1.0 };
-            let middle = index == 0 && stand(1) == 0.0;
+            let before_a_model = settings.method == Method::Gp && numbers > 0;
             let draw = |attempt, _: &mut _| {
-                let count = if middle && attempt == 0 { 1 } else { points.max(index + 1).max(2) };
-                codec.drawn_in(&design::sobol(index, dimensions, scramble(attempt)), stand(count))
+                let drawn = design::sobol(index, dimensions, scramble(attempt));
+                match (before_a_model, index, attempt) {
+                    (false, ..) => drawn,
+                    // the first points stand for the whole space, and the first one alone does
+                    (true, 0, 0) => codec.drawn_in(&drawn, design::spread(1, numbers)),
+                    (true, ..) => {
+                        codec.drawn_in(&drawn, design::spread(points.max(index + 1).max(2), numbers))
+                    }
+                }
             };
-            let note = match middle {
+            let middle = codec.sample(&draw(0, &mut rng));
+            let point = design::first(codec, known, &mut rng, draw);
+            let note = match before_a_model && index == 0 && point.as_ref() == Ok(&middle) {
                 true => "the middle of the space".to_owned(),
                 false => format!("point {} of a scrambled Sobol sequence", index + 1),
             };
-            (design::first(codec, known, &mut rng, draw), Origin::Design, note)
+            (point, Origin::Design, note)
         }
         Design::Lhs => {
             let draw = |attempt, _: &mut _| design::latin(index, points, dimensions, scramble(attempt));
