@@ -12,15 +12,12 @@ use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::formula::Comparison;
 use autoopt_epoch::message::{Ask, Observation, TrialKind};
 
-use crate::acquisition::{HALF_LN_TAU, log_normal_cdf};
 use crate::align::by_cluster;
+use crate::limit::AtMost;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, search};
 use crate::surrogate::{Data, Gp, GpError, Hyper, Pairs, Shape};
-use crate::term::Term;
 
-/// Below this probability of holding, points are told apart no further.
-const LEAST: f64 = 1e-6;
 /// Hyperparameters are searched on so many results, and a model is conditioned on no more than these.
 const SUBSET: usize = 70;
 const MOST: usize = 500;
@@ -28,15 +25,6 @@ const MOST: usize = 500;
 const STEPS: u64 = 20;
 /// A margin is modelled from so many results on.
 const FEWEST: usize = 3;
-
-/// One constraint's model.
-#[derive(Clone, Debug)]
-pub struct Constraint {
-    /// Of the transformed margin, about zero mean and unit variance.
-    gp: Gp,
-    /// What a margin of 0 is transformed to.
-    limit: f64,
-}
 
 /// The margins of every constraint of `ask` by result, where all of them can be computed from what the result tells; by index of the
 /// result.
@@ -78,7 +66,7 @@ fn baseline<'a>(results: &[&'a Observation]) -> BTreeMap<&'a str, f64> {
 }
 
 /// A model of each constraint; none where too little is known. Results of all clusters are taken as those of one function.
-pub fn models(ask: &Ask, codec: &Codec) -> Result<Vec<Constraint>, GpError> {
+pub fn models(ask: &Ask, codec: &Codec) -> Result<Vec<AtMost>, GpError> {
     let mut told: Vec<(Point, Vec<f64>, f64)> = margins(ask)
         .into_iter()
         .filter_map(|(i, margins)| {
@@ -90,78 +78,45 @@ pub fn models(ask: &Ask, codec: &Codec) -> Result<Vec<Constraint>, GpError> {
         return Ok(Vec::new());
     }
     told.sort_by(|a, b| compare(&a.0, &b.0).then(compare(&a.1, &b.1)).then(a.2.total_cmp(&b.2)));
-    (0..ask.outcome_constraints.len()).map(|k| Constraint::new(&told, k, codec.columns())).collect()
+    (0..ask.outcome_constraints.len()).map(|k| model(&told, k, codec.columns())).collect()
 }
 
-impl Constraint {
-    fn new(told: &[(Point, Vec<f64>, f64)], k: usize, columns: &[Column]) -> Result<Self, GpError> {
-        // those near the limit decide where it is
-        let mut order: Vec<usize> = (0..told.len()).collect();
-        order.sort_by(|a, b| told[*a].1[k].abs().total_cmp(&told[*b].1[k].abs()).then(a.cmp(b)));
-        let mut kept: Vec<usize> = order.iter().copied().take(MOST).collect();
-        kept.sort_unstable();
-        let sizes = told[order[order.len() / 2]].1[k].abs();
-        let largest = told[order[order.len() - 1]].1[k].abs();
-        let scale = [sizes, largest].into_iter().find(|s| *s > 0.0).unwrap_or(1.0);
-        let drawn: Vec<f64> = kept
-            .iter()
-            .map(|i| {
-                let m = told[*i].1[k] / scale;
-                m.signum() * m.abs().ln_1p()
-            })
-            .collect();
-        let n = drawn.len() as f64;
-        let mean = drawn.iter().sum::<f64>() / n;
-        let variance = drawn.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        let deviation = if variance.sqrt() > 1e-12 { variance.sqrt() } else { 1.0 };
-        let data = Data {
-            points: kept.iter().map(|i| told[*i].0.clone()).collect(),
-            values: drawn.iter().map(|v| (v - mean) / deviation).collect(),
-            repeats: kept.iter().map(|i| told[*i].2).collect(),
-            of: Vec::new(),
-            relations: Vec::new(),
-        };
-        // every k-th, which are spread over the space as the points are sorted
-        let every = kept.len().div_ceil(SUBSET);
-        let part = |values: &[f64]| values.iter().copied().step_by(every).collect();
-        let few = Data {
-            points: data.points.iter().step_by(every).cloned().collect(),
-            values: part(&data.values),
-            repeats: part(&data.repeats),
-            of: Vec::new(),
-            relations: Vec::new(),
-        };
-        let mode = default_start(Shape::Rough, columns, &[]);
-        let starts = [Hyper { log_noise: -4.0, ..mode }];
-        let (hyper, _) = search(columns, &Pairs::new(columns, &few.points), &few, &starts, STEPS);
-        Ok(Self { gp: Gp::new(columns, &hyper, &data)?, limit: -mean / deviation })
-    }
-}
-
-impl Term for Constraint {
-    fn logs(&self, points: &[Point]) -> Vec<f64> {
-        let holds =
-            |p: crate::surrogate::Posterior| log_normal_cdf((self.limit - p.mean) / p.variance.sqrt());
-        self.gp.predict_all(points).into_iter().map(|p| holds(p).max(LEAST.ln())).collect()
-    }
-
-    fn log_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        let (posterior, mean, variance) = self.gp.predict_with_gradient(x);
-        let deviation = posterior.variance.sqrt();
-        let z = (self.limit - posterior.mean) / deviation;
-        let log = log_normal_cdf(z);
-        if log <= LEAST.ln() {
-            return (LEAST.ln(), vec![0.0; x.len()]);
-        }
-        let slope = (-0.5 * z * z - HALF_LN_TAU - log).exp();
-        let by = |j: usize| slope * (-mean[j] / deviation - 0.5 * z * variance[j] / posterior.variance);
-        (log, (0..x.len()).map(by).collect())
-    }
-
-    fn promising(&self, points: Vec<Point>) -> Vec<Point> {
-        let holds: Vec<bool> = self.gp.predict_all(&points).iter().map(|p| p.mean <= self.limit).collect();
-        points.into_iter().zip(holds).filter(|(_, holds)| *holds).map(|(point, _)| point).collect()
-    }
+/// The model of margin `k`, transformed, about zero mean and unit variance.
+fn model(told: &[(Point, Vec<f64>, f64)], k: usize, columns: &[Column]) -> Result<AtMost, GpError> {
+    // those near the limit decide where it is
+    let mut order: Vec<usize> = (0..told.len()).collect();
+    order.sort_by(|a, b| told[*a].1[k].abs().total_cmp(&told[*b].1[k].abs()).then(a.cmp(b)));
+    let mut kept: Vec<usize> = order.iter().copied().take(MOST).collect();
+    kept.sort_unstable();
+    let sizes = told[order[order.len() / 2]].1[k].abs();
+    let largest = told[order[order.len() - 1]].1[k].abs();
+    let scale = [sizes, largest].into_iter().find(|s| *s > 0.0).unwrap_or(1.0);
+    let drawn: Vec<f64> = kept
+        .iter()
+        .map(|i| {
+            let m = told[*i].1[k] / scale;
+            m.signum() * m.abs().ln_1p()
+        })
+        .collect();
+    let n = drawn.len() as f64;
+    let mean = drawn.iter().sum::<f64>() / n;
+    let variance = drawn.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+    let deviation = if variance.sqrt() > 1e-12 { variance.sqrt() } else { 1.0 };
+    let data = Data {
+        points: kept.iter().map(|i| told[*i].0.clone()).collect(),
+        values: drawn.iter().map(|v| (v - mean) / deviation).collect(),
+        repeats: kept.iter().map(|i| told[*i].2).collect(),
+        ..Data::default()
+    };
+    // every k-th, which are spread over the space as the points are sorted
+    let every: Vec<usize> = (0..kept.len()).step_by(kept.len().div_ceil(SUBSET)).collect();
+    let few = data.select(&every);
+    let mode = default_start(Shape::Rough, columns, &[]);
+    let starts = [Hyper { log_noise: -4.0, ..mode }];
+    let (hyper, _) = search(columns, &Pairs::new(columns, &few.points), &few, &starts, STEPS);
+    // a margin of 0
+    let limit = -mean / deviation;
+    Ok(AtMost { gp: Gp::new(columns, &hyper, &data)?, limit, noise: 0.0 })
 }
 
 fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
@@ -172,6 +127,7 @@ fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
 mod tests {
     use super::*;
     use crate::design;
+    use crate::term::{Term, tests::gradient_matches};
 
     #[test]
     fn the_limit_is_found_and_gradients_match_finite_differences() {
@@ -184,24 +140,12 @@ mod tests {
                 (p, vec![margin], 1.0)
             })
             .collect();
-        let constraint = Constraint::new(&told, 0, &columns).unwrap();
+        let constraint = model(&told, 0, &columns).unwrap();
         let probability = |x: f64, y: f64| constraint.logs(&[vec![x, y]])[0].exp();
         assert!(probability(0.2, 0.2) > 0.95 && probability(0.8, 0.8) < 0.05);
         assert!((0.1..0.9).contains(&probability(0.5, 0.5)), "{}", probability(0.5, 0.5));
         for x in [[0.52, 0.45], [0.3, 0.75]] {
-            let (log, gradient) = constraint.log_with_gradient(&x);
-            assert!((log - constraint.logs(&[x.to_vec()])[0]).abs() < 1e-9);
-            for j in 0..2 {
-                let (mut up, mut down) = (x.to_vec(), x.to_vec());
-                up[j] += 1e-6;
-                down[j] -= 1e-6;
-                let logs = constraint.logs(&[up, down]);
-                let numeric = (logs[0] - logs[1]) / 2e-6;
-                assert!(
-                    (gradient[j] - numeric).abs() < 1e-3 * (1.0 + numeric.abs()),
-                    "{gradient:?} {numeric}"
-                );
-            }
+            gradient_matches(&constraint, &x, 1e-3);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod design;
 pub mod explain;
 pub mod feasibility;
 pub mod known;
+pub mod limit;
 pub mod model;
 pub mod outlook;
 pub mod pareto;

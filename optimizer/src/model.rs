@@ -11,6 +11,7 @@ use crate::outlook::Models;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::fit::{default_start, sample, search};
 use crate::surrogate::outliers;
+use crate::surrogate::part::thinned;
 use crate::surrogate::stacking::stack;
 use crate::surrogate::warp::{Curve, Warp};
 use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation, Shape, Weighted};
@@ -167,7 +168,7 @@ impl Observations {
             .iter()
             .map(|(value, s)| known.baselines.aligned(Alignment::Difference, s.place, *value))
             .collect();
-        for i in spread(&aligned, most) {
+        for i in thinned(&aligned, most) {
             let (value, seen) = valued[i];
             self.data.points.push(seen.point.clone());
             self.data.values.push(value);
@@ -181,7 +182,7 @@ impl Observations {
     /// Those with the indices `kept`, among which are all of this experiment.
     fn select(&self, kept: &[usize]) -> Self {
         Self {
-            data: select(&self.data, kept),
+            data: self.data.select(kept),
             places: kept.iter().map(|i| self.places[*i]).collect(),
             feasible: kept.iter().map(|i| self.feasible[*i]).collect(),
             own: self.own,
@@ -220,7 +221,7 @@ impl Fitted {
         let candidates = alignments.iter().map(|alignment| {
             let data = observations.aligned(baselines, *alignment);
             let kept = subset(&data.values, observations.own);
-            let part = select(&data, &kept);
+            let part = data.select(&kept);
             let pairs = Pairs::new(columns, &part.points);
             let warp = Warp::new(&data.values, None);
             let (hyper, density) = search(columns, &pairs, &transformed(&part, &warp), &starts, STEPS);
@@ -271,7 +272,7 @@ impl Fitted {
                     self.data.repeats[i] = m * weight;
                 }
             }
-            self.part = select(&self.data, &self.kept);
+            self.part = self.data.select(&self.kept);
             let part = transformed(&self.part, &self.warp);
             (self.hyper, _) =
                 search(columns, &self.pairs, &part, std::slice::from_ref(&self.hyper), FEW_STEPS);
@@ -367,32 +368,7 @@ fn starts(shape: Shape, columns: &[Column], relations: &[Relation]) -> [Hyper; 2
 
 /// Results on which hyperparameters are searched: as many of earlier experiments as of this one.
 fn subset(values: &[f64], own: usize) -> Vec<usize> {
-    let mut kept = spread(&values[..own], SUBSET);
-    kept.extend(spread(&values[own..], SUBSET).into_iter().map(|i| own + i));
+    let mut kept = thinned(&values[..own], SUBSET);
+    kept.extend(thinned(&values[own..], SUBSET).into_iter().map(|i| own + i));
     kept
-}
-
-/// At most `most` indices of `values`: all, or the better half of `most` by value and of the rest every k-th.
-pub(crate) fn spread(values: &[f64], most: usize) -> Vec<usize> {
-    let n = values.len();
-    if n <= most {
-        return (0..n).collect();
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]).then(a.cmp(b)));
-    let half = most / 2;
-    let rest = n - half;
-    let mut chosen: Vec<usize> = order[..half].to_vec();
-    chosen.extend((0..half).map(|i| order[half + i * rest / half]));
-    chosen
-}
-
-pub(crate) fn select(data: &Data, indices: &[usize]) -> Data {
-    Data {
-        points: indices.iter().map(|i| data.points[*i].clone()).collect(),
-        values: indices.iter().map(|i| data.values[*i]).collect(),
-        repeats: indices.iter().map(|i| data.repeats[*i]).collect(),
-        of: indices.iter().filter_map(|i| data.of.get(*i).copied()).collect(),
-        relations: data.relations.clone(),
-    }
 }

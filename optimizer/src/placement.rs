@@ -321,6 +321,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::design;
+    use crate::term::tests::gradient_matches;
 
     fn placed(at: &[f64], placement: &'static str) -> Placed<'static> {
         Placed { place: 0, placement, value: 0.0, at: at.to_vec() }
@@ -365,15 +366,7 @@ mod tests {
         let places = vec![vec![of(&[[0.2, 0.2], [0.3, 0.25], [0.22, 0.4]]), of(&[[0.8, 0.7]])]];
         let classes = Classes { embedding, rate: 1.3, decides: 0.9, places };
         for x in [[0.45, 0.3], [0.7, 0.9]] {
-            let (log, gradient) = classes.log_with_gradient(&x);
-            assert!((log - classes.logs(&[x.to_vec()])[0]).abs() < 1e-12);
-            for j in 0..2 {
-                let (mut up, mut down) = (x.to_vec(), x.to_vec());
-                up[j] += 1e-5;
-                down[j] -= 1e-5;
-                let logs = classes.logs(&[up, down]);
-                assert!((gradient[j] - (logs[0] - logs[1]) / 2e-5).abs() < 1e-3, "{gradient:?} {logs:?}");
-            }
+            gradient_matches(&classes, &x, 1e-3);
         }
         let inside = classes.logs(&[vec![0.24, 0.28]])[0];
         // as sure as the steps towards the hull's nearest point are exact

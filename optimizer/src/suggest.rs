@@ -9,7 +9,7 @@ use autoopt_epoch::space::{ParameterType, Parameters};
 use crate::constraint;
 use crate::cost::Cost;
 use crate::design::{self, Grid, NoneLeft};
-use crate::feasibility::Feasibility;
+use crate::feasibility;
 use crate::known::Known;
 use crate::model::{self, Model};
 use crate::outlook::{Models, choose, outlook};
@@ -190,7 +190,7 @@ fn terms(
     cost: Option<&Cost>,
 ) -> Result<Vec<Arc<dyn Term>>, GpError> {
     let mut terms: Vec<Arc<dyn Term>> = Vec::new();
-    if let Some(feasibility) = Feasibility::new(codec.columns(), measured)? {
+    if let Some(feasibility) = feasibility::model(codec.columns(), measured)? {
         terms.push(Arc::new(feasibility));
     }
     for constraint in constraint::models(ask, codec)? {

@@ -13,7 +13,7 @@ use autoopt_epoch::space::Value;
 use serde::Serialize;
 
 use crate::design;
-use crate::feasibility::Feasibility;
+use crate::feasibility;
 use crate::known::Known;
 use crate::model;
 use crate::outlook::{choose, outlook};
@@ -87,11 +87,11 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
     let Some(choice) = choose(models, &codec, &known) else { return Err(few) };
     let centre = choice.recommended.point.clone();
     let mut rng = design::generator(seed);
+    let works = feasibility::model(codec.columns(), &known).map_err(SuggestError::from)?;
     let promising = model::model(&codec, &known, seed)
         .map_err(SuggestError::from)?
         .and_then(|mut m| {
-            let works = Feasibility::new(codec.columns(), &known).ok().flatten();
-            m.acquisition.terms = works.into_iter().map(|f| Arc::new(f) as Arc<dyn Term>).collect();
+            m.acquisition.terms.extend(works.map(|works| Arc::new(works) as Arc<dyn Term>));
             let proposal = propose(&m.acquisition, &codec, &known, CANDIDATES, seed, &mut rng)?;
             Some(m.acquisition.promising(proposal.promising))
         })

@@ -5,6 +5,7 @@ pub mod fit;
 pub mod gp;
 pub mod kernel;
 pub mod outliers;
+pub mod part;
 pub mod paths;
 pub mod stacking;
 pub mod tasks;

@@ -14,11 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Address;
 use super::declare::{self, Exclusive};
-use super::{HEARTBEAT, open_once};
+use super::{HEARTBEAT, NAP, open_once};
 use crate::bus::{BusError, Claimed};
 
-/// Between two looks whether the connection is there.
-const NAP: Duration = Duration::from_millis(200);
 /// Between two tries to get a claim back.
 const RETRY: Duration = Duration::from_secs(1);
 /// Within three heartbeats the broker gives up the claim of a connection that is gone. Who has it this much later is another.

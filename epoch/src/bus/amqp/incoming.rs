@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::acks::{Acks, Ticket};
 use super::publisher::Publisher;
-use super::{Link, declare, properties, setup};
+use super::{Link, NAP, declare, properties, setup};
 use crate::bus::topology::{DEAD_LETTERS, ORIGINAL_KEY_HEADER, REASON_HEADER, Subscription};
 use crate::bus::{BusError, Delivery, Incoming, Outgoing, Verdict};
 use crate::id::MessageId;
@@ -20,8 +20,6 @@ use crate::id::MessageId;
 const LONGEST_REASON: usize = 4000;
 /// How long one attempt at setting a consumer up may take.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two looks whether the connection is back.
-const NAP: Duration = Duration::from_millis(100);
 /// How often a silent consumer's channel is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 

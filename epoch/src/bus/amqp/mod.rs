@@ -34,6 +34,8 @@ use publisher::Publisher;
 
 /// Seconds, unless the address says otherwise.
 const HEARTBEAT: u16 = 10;
+/// Between two looks whether a connection is there.
+const NAP: Duration = Duration::from_millis(200);
 
 /// How to reach the broker, and how long to put up with its absence.
 #[derive(Clone)]
