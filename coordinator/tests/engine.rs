@@ -1,7 +1,7 @@
 //! The engine with a real store and the bus within a process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use autoopt_coordinator::engine::{Engine, Handle, Health, Refusal};
@@ -131,11 +131,27 @@ async fn a_stage_without_a_queue_shows_in_the_health_and_once_in_the_log() {
 struct Away {
     bus: Bus,
     away: AtomicBool,
+    /// So many publications have been lost on their way, which are never confirmed.
+    lost: AtomicU32,
+    /// So many more will be.
+    to_lose: AtomicU32,
+}
+
+impl Away {
+    fn over(memory: &MemoryBus) -> Arc<Self> {
+        let (away, lost, to_lose) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+        Arc::new(Self { bus: memory.bus(), away, lost, to_lose })
+    }
 }
 
 #[async_trait::async_trait]
 impl Transport for Away {
     async fn publish(&self, message: Outgoing) -> Result<Confirm, BusError> {
+        if message.mandatory && self.to_lose.load(Ordering::Relaxed) > 0 {
+            self.to_lose.fetch_sub(1, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return Ok(Box::pin(std::future::pending()));
+        }
         self.bus.publish(message).await
     }
 
@@ -179,7 +195,7 @@ impl Transport for Away {
 #[tokio::test]
 async fn no_lease_ends_while_the_bus_is_away_nor_at_once_when_it_is_back() {
     let memory = MemoryBus::new();
-    let away = Arc::new(Away { bus: memory.bus(), away: AtomicBool::new(false) });
+    let away = Away::over(&memory);
     let store = Store::open("sqlite::memory:").await.expect("a store");
     let (engine, handle) = Engine::new(store, away.clone()).await.expect("an engine");
     let mut events = handle.events();
@@ -214,4 +230,32 @@ async fn no_lease_ends_while_the_bus_is_away_nor_at_once_when_it_is_back() {
     let back = Timestamp::now();
     let ended = next(&mut events, EventKind::LeaseExpired).await;
     assert!(ended.at.since(back) >= Duration::from_millis(1500), "{ended:?}, and the bus was back at {back}");
+}
+
+#[tokio::test]
+async fn nothing_is_published_while_the_bus_is_away_or_its_claim_with_whoever_has_it_now() {
+    let memory = MemoryBus::new();
+    let away = Away::over(&memory);
+    let store = Store::open("sqlite::memory:").await.expect("a store");
+    let (engine, handle) = Engine::new(store, away.clone()).await.expect("an engine");
+    let queue = Subscription::worker(Stage::Apply, "all", &["*".into()], 9);
+    let mut worker = memory.bus().subscribe(queue).await.expect("a queue");
+    tokio::spawn(engine.run(CancellationToken::new()));
+
+    // what is under way when it goes
+    away.to_lose.store(1, Ordering::Relaxed);
+    submit(&handle).await.expect("it is submitted");
+    let under_way = async {
+        while away.lost.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, under_way).await.expect("it is published");
+    away.away.store(true, Ordering::Relaxed);
+    let nothing = tokio::time::timeout(Duration::from_secs(1), worker.next()).await;
+    assert!(nothing.is_err(), "published while the bus was away");
+    away.away.store(false, Ordering::Relaxed);
+    let order = tokio::time::timeout(PATIENCE, worker.next()).await.expect("an order, once it is back");
+    assert!(order.expect("the bus is open").routing_key.ends_with(".apply"));
+    assert!(worker.ready().is_none(), "once");
 }

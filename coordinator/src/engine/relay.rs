@@ -21,6 +21,10 @@ use super::health::{Failing, Watched};
 
 /// Between two tries of a message that could not be published.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a bus that is away is back.
+const LOOK: Duration = Duration::from_millis(100);
+/// A bus that is away for longer is a failure to publish, which shows in the health and, each time, in the log.
+const LONG: Duration = Duration::from_secs(30);
 
 enum Item {
     /// A row of the outbox.
@@ -180,19 +184,32 @@ impl Task {
     }
 }
 
-/// Publishes a row after `pause`.
+/// Publishes a row after `pause`, and only while the bus is there: a claim that is away may be another coordinator's by now, whose
+/// measurement on the same cluster this row could disturb. One that was not confirmed when the bus went waits for it as well.
 fn attempt(bus: Bus, message: Outgoing, pause: Duration) -> Tried {
     Box::pin(async move {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
         let key = message.routing_key.clone();
-        let result = match bus.publish(message).await {
-            Ok(confirm) => confirm.await,
-            Err(error) => Err(error),
+        let result = loop {
+            if let Err(elapsed) = tokio::time::timeout(LONG, until(&bus, true)).await {
+                break Err(BusError::Down(Box::new(elapsed)));
+            }
+            tokio::select! {
+                result = async { bus.publish(message.clone()).await?.await } => break result,
+                () = until(&bus, false) => {}
+            }
         };
         Some((key, result))
     })
+}
+
+/// Resolves when the bus is there, or away.
+async fn until(bus: &Bus, there: bool) {
+    while bus.is_connected() != there {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Hands an event over, in its order among the events, and watches its confirmation. While the bus is down, events are
