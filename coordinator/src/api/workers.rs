@@ -37,6 +37,7 @@ async fn list(State(api): State<Api>) -> Result<Json<WorkerList>, ApiError> {
         WorkerView {
             stage: heard.stage,
             cluster: heard.cluster,
+            version: heard.version,
             heard: heard.heard,
             clock_ahead_ms: heard.said.as_millis() - heard.heard.as_millis(),
             // without the lease it is another's, or over

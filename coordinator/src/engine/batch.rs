@@ -62,7 +62,7 @@ impl Engine {
                 Ok(Some(taken)) if taken.duplicate_of.is_some_and(|id| known.contains(&id)) => None,
                 Ok(Some(taken)) => {
                     if let Input::Report(report) = &taken.input {
-                        self.roster.note(at, report);
+                        self.roster.note(at, report, &delivery.headers);
                     }
                     known.extend(&taken.ids);
                     prepared.batch.inbox.extend(taken.ids);

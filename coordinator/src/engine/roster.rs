@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use autoopt_epoch::id::EpochId;
 use autoopt_epoch::message::{Report, ReportState, Stage};
 use autoopt_epoch::time::Timestamp;
+use autoopt_epoch::worker::VERSION_HEADER;
 
 /// Workers that are remembered; the one that was silent for longest makes room. A worker that starts anew has a new name.
 const MAX_WORKERS: usize = 4096;
+/// Characters of a version that are remembered; whoever may report may write more.
+const LONGEST_VERSION: usize = 40;
 
 /// A worker, by its latest report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     pub stage: Stage,
     pub cluster: String,
+    /// Which version of the program it is; one from before this was told says nothing.
+    pub version: Option<String>,
     /// When it arrived.
     pub heard: Timestamp,
     /// What the worker's own clock said then.
@@ -36,8 +41,8 @@ impl Roster {
         self.lock().clone()
     }
 
-    /// Notes a report that arrived at `heard`.
-    pub(super) fn note(&self, heard: Timestamp, report: &Report) {
+    /// Notes a report that arrived at `heard` with `headers`.
+    pub(super) fn note(&self, heard: Timestamp, report: &Report, headers: &BTreeMap<String, String>) {
         let (epoch, note, ended) = match &report.state {
             ReportState::Accepted => (Some(report.epoch), None, 0),
             ReportState::Heartbeat { note } => (Some(report.epoch), note.clone(), 0),
@@ -49,8 +54,9 @@ impl Roster {
             let silent = workers.iter().min_by_key(|(_, w)| w.heard).map(|(name, _)| name.clone());
             silent.and_then(|name| workers.remove(&name));
         }
+        let version = headers.get(VERSION_HEADER).map(|v| v.chars().take(LONGEST_VERSION).collect());
         let (stage, cluster, said) = (report.stage, report.cluster.clone(), report.at);
-        let now = Heard { stage, cluster, heard, said, epoch, note, ended_steps: before + ended };
+        let now = Heard { stage, cluster, version, heard, said, epoch, note, ended_steps: before + ended };
         workers.insert(report.worker.clone(), now);
     }
 

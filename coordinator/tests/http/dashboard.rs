@@ -89,7 +89,9 @@ async fn columns_say_what_the_trials_say_and_then_only_what_changed() {
         assert!(pair[0]["began"].as_str() <= pair[1]["began"].as_str(), "{timeline}");
     }
     let workers = system.get("/v1/workers").await;
-    assert!(workers["workers"].as_array().unwrap().iter().any(|w| w["stage"] == "collect"), "{workers}");
+    let collects = |w: &&serde_json::Value| w["stage"] == "collect";
+    let worker = workers["workers"].as_array().unwrap().iter().find(collects).expect("it has reported");
+    assert_eq!(worker["version"], env!("CARGO_PKG_VERSION"), "{workers}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

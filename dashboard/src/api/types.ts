@@ -234,6 +234,7 @@ export interface Worker {
   worker: string;
   stage: Stage;
   cluster: string;
+  version?: string;
   heard: string;
   clock_ahead_ms: number;
   epoch?: string;

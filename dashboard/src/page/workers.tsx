@@ -66,13 +66,14 @@ export function Workers() {
             <p class="summary">{count(value.workers.length, "worker")} reported since this coordinator began to lead.</p>
             <Table
               label="Workers, table"
-              head={<Heads names={["worker", "stage", "cluster", "heard", "at", "lease ends in", "steps ended", "clock"]} numbers={["steps ended"]} />}
+              head={<Heads names={["worker", "stage", "cluster", "version", "heard", "at", "lease ends in", "steps ended", "clock"]} numbers={["steps ended"]} />}
             >
               {value.workers.map((w) => (
                 <tr key={`${w.worker} ${w.stage}`}>
                   <th scope="row">{w.worker}</th>
                   <td>{w.stage}</td>
                   <td>{w.cluster}</td>
+                  <td>{w.version ?? "–"}</td>
                   <td>{duration(Math.max(0, now + value.ahead - Date.parse(w.heard)))} ago</td>
                   <td>{w.epoch ? (w.note ?? "a step") : "idle"}</td>
                   <td>{w.lease_until ? duration(Date.parse(w.lease_until) - now - value.ahead) : "–"}</td>

@@ -12,7 +12,7 @@ pub mod noop;
 mod runtime;
 
 pub use main::main;
-pub use runtime::{Backends, WorkerSettings, run};
+pub use runtime::{Backends, VERSION_HEADER, WorkerSettings, run};
 
 use tokio_util::sync::CancellationToken;
 

@@ -26,6 +26,9 @@ const PREFETCH: u16 = 64;
 /// After a shutdown's cancellation, how long reports may take to reach the broker; the journal has them anyway.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// The header of a report that says which version of the program its worker is.
+pub const VERSION_HEADER: &str = "autoopt-version";
+
 /// A worker's backends by the name that an experiment uses.
 pub type Backends = BTreeMap<String, Arc<dyn Backend>>;
 
@@ -332,7 +335,8 @@ impl Worker {
             MessageId::derived(report.epoch.0, &format!("report/{}/{}/{state}", report.step, report.attempt))
         });
         let key = report_key(&report.cluster, report.stage);
-        let message = Outgoing::new(key, id, report);
+        let mut message = Outgoing::new(key, id, report);
+        message.headers.insert(VERSION_HEADER.into(), env!("CARGO_PKG_VERSION").into());
         let message = match context {
             Some(context) => message.traced(context),
             None => message,

@@ -121,6 +121,9 @@ pub struct WorkerView {
     pub stage: Stage,
     /// The cluster of the latest report.
     pub cluster: String,
+    /// Which version of the program it is; absent where the worker does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// When its latest report arrived.
     pub heard: Timestamp,
     /// By how much its clock is ahead of the coordinator's, in milliseconds; time on the way counts against it.
