@@ -11,6 +11,7 @@ use autoopt_coordinator::store::{Batch, Committed, Store, StoreError};
 use autoopt_epoch::bus::Outgoing;
 use autoopt_epoch::id::MessageId;
 use autoopt_epoch::message::{EventKind, Stage};
+use sea_orm::ConnectionTrait;
 use support::{Postgres, at, attempt, cluster, epoch, event, experiment, measured, trial};
 
 /// A busy machine takes its time.
@@ -50,6 +51,7 @@ on_both! {
     writers_do_not_lock_each_other_out,
     a_second_one_stands_by_until_the_first_lets_go,
     stores_that_are_opened_together_make_the_schema_once,
+    a_store_of_a_later_version_is_refused_and_left_alone,
 }
 
 async fn what_is_open_comes_back_as_it_was(url: String) {
@@ -329,6 +331,19 @@ async fn stores_that_are_opened_together_make_the_schema_once(url: String) {
     });
     let opened: Vec<_> = futures::future::join_all(openings).await.into_iter().map(Result::unwrap).collect();
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+}
+
+async fn a_store_of_a_later_version_is_refused_and_left_alone(url: String) {
+    Store::open(&url).await.unwrap().close().await.unwrap();
+    let db = sea_orm::Database::connect(&url).await.unwrap();
+    let later = "insert into seaql_migrations (version, applied_at) values ('m9999_later', 0)";
+    db.execute_unprepared(later).await.unwrap();
+    let error = Store::open(&url).await.unwrap_err();
+    assert!(error.to_string().contains("written by a later version"), "{error}");
+    // it is the later version's still: nothing was taken back
+    let back = "delete from seaql_migrations where version = 'm9999_later'";
+    assert_eq!(db.execute_unprepared(back).await.unwrap().rows_affected(), 1);
+    Store::open(&url).await.unwrap();
 }
 
 async fn a_second_one_stands_by_until_the_first_lets_go(url: String) {
