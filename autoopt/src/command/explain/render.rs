@@ -1,6 +1,7 @@
 //! An explanation as people read it.
 
 use autoopt_coordinator::api::view::ExperimentDetail;
+use autoopt_epoch::space::Value;
 use autoopt_optimizer::explain::{Effect, Explanation, Robustness, Room, Surrogate};
 
 use crate::model::{extremes, number, percent};
@@ -106,7 +107,9 @@ fn as_good(room: &Room) -> String {
     match room.good.as_slice() {
         [] => "no other".into(),
         [only] => number(only),
-        [first, .., last] if first.as_f64().is_some() => format!("{} to {}", number(first), number(last)),
+        [first @ (Value::Int(_) | Value::Float(_)), .., last] => {
+            format!("{} to {}", number(first), number(last))
+        }
         several => several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
@@ -127,4 +130,24 @@ fn effects(effects: &[Effect]) -> String {
         "Importance (Sobol indices, first-order and total: shares of the objective's variance over the space) and main effects:\n{}",
         shown.trim_fmt()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_told_in_the_words_of_the_experiment_file() {
+        let told = |recommended: Value, good: Vec<Value>| {
+            as_good(&Room { parameter: "p".into(), recommended, good })
+        };
+        assert_eq!(
+            told(Value::Float(0.5), vec![Value::Float(0.25), Value::Float(2.0 / 3.0)]),
+            "0.25 to 0.666667"
+        );
+        assert_eq!(told(Value::Int(3), vec![Value::Int(4)]), "4");
+        assert_eq!(told(Value::Bool(false), vec![Value::Bool(false)]), "false");
+        assert_eq!(told(Value::Bool(true), vec![Value::Bool(false), Value::Bool(true)]), "false, true");
+        assert_eq!(told(Value::Text("a".into()), vec![]), "no other");
+    }
 }
