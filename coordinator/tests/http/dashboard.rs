@@ -116,6 +116,7 @@ async fn every_page_works_in_a_browser() {
     system.until("/v1/experiments/scheduler-weights", enough).await;
     system.post("/v1/experiments/scheduler-weights/pause", &json!({})).await;
     unusable(&system).await;
+    broken(&system).await;
     at_odds(&system).await;
     hostile(&system).await;
     let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard");
@@ -151,6 +152,20 @@ fn tuned() -> serde_json::Value {
     spec["metrics"] = json!([{"name": "rate", "parser": "key-value", "field": "rate", "unit": "ops/s"}]);
     spec["objective"] = json!({"maximize": "rate", "unit": "ops/s"});
     spec
+}
+
+/// One whose cluster cannot be used, and is paused for that.
+async fn broken(system: &System) {
+    let mut spec = experiment("nowhere", 5);
+    spec["clusters"] = json!(["dark"]);
+    spec["bench"] = json!({"backend": "absent"});
+    let (status, answer) = system.post("/v1/experiments", &spec).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let paused = |all: &serde_json::Value| {
+        let clusters = all["clusters"].as_array().unwrap();
+        clusters.iter().any(|c| c["name"] == "dark" && c["health"] == "paused")
+    };
+    system.until("/v1/clusters", paused).await;
 }
 
 /// One with two objectives, which no trial is best in.
