@@ -17,6 +17,7 @@ from . import contenders, stored
 from .problems import dev_problems
 from .bbob import bbob_problems
 from .edge import edge_problems
+from .services import service_problems
 from .space import violation
 from .stairs import stair_problems
 from .tails import tail_problems
@@ -30,7 +31,7 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge")
+SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge", "services")
 
 
 def load_set(name):
@@ -38,6 +39,8 @@ def load_set(name):
         return dev_problems()
     if name == "bbob":
         return bbob_problems()
+    if name == "services":
+        return service_problems()
     if name == "edge":
         return edge_problems()
     if name == "wide":

@@ -28,7 +28,8 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Independent normal densities of the logarithms of the hyperparameters.
 ///
-/// Length scales of the joint part: `ln ℓ ~ N(−1.8 + ½ ln D, 0.7)`, of numbers in a smooth one `N(−1 + ½ ln D, 0.7)`. As in Hvarfner, Hellsten and Nardi (2024) they grow with the
+/// Length scales of the joint part: of numbers `ln ℓ ~ N(−1.8 + ½ ln D, 0.7)`, and `N(−1 + ½ ln D, 0.7)` in a smooth one; of nominal columns [as much
+/// longer](apart) as their values are further from each other. As in Hvarfner, Hellsten and Nardi (2024) they grow with the
 /// root of the number of columns `D`, so that functions are expected to be as hard in many dimensions as in few; but where
 /// those allow a factor of `exp(√3)` either way, here it is two. Length scales of single columns: `ln λ ~ N(−1.6, 0.4)`. With
 /// fewer results than hyperparameters wide priors are fitted to chance: on points that were held back the narrow ones predict
@@ -67,9 +68,13 @@ impl Prior {
 /// The most probable hyperparameters before there is data.
 pub fn default_start(shape: Shape, columns: &[Column], relations: &[Relation]) -> Hyper {
     let dimensions = columns.len();
-    let length = |column: &Column| match (shape, column) {
-        (Shape::Smooth, Column::Number { .. }) => -1.0,
-        _ => -1.8,
+    let number = match shape {
+        Shape::Smooth => -1.0,
+        Shape::Rough => -1.8,
+    };
+    let length = |column: &Column| match column {
+        Column::Number { .. } => number,
+        Column::Nominal { count } => number + apart(*count).ln(),
     };
     let wider = 0.5 * (dimensions.max(1) as f64).ln();
     Hyper {
@@ -81,6 +86,12 @@ pub fn default_start(shape: Shape, columns: &[Column], relations: &[Relation]) -
         log_noise: -4.0,
         tasks: relations.iter().map(|r| r.expected()).collect(),
     }
+}
+
+/// How far two values of a nominal column of `count` are from each other, in terms of two numbers: the ratio of the root mean square distances of two
+/// that are drawn uniformly, `√(1 − 1/count)` and `√(1/6)`.
+fn apart(count: usize) -> f64 {
+    (6.0 * (1.0 - 1.0 / count.max(2) as f64)).sqrt()
 }
 
 /// The negative log posterior density of hyperparameters, per observation.
