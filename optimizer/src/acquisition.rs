@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::design;
     use crate::space::Column;
-    use crate::surrogate::{Data, Hyper, Shape};
+    use crate::surrogate::{Bends, Data, Hyper, Shape};
 
     #[test]
     fn log_expected_improvement_matches_an_average_over_samples() {
@@ -208,6 +208,7 @@ mod tests {
             log_main: -1.0,
             log_noise: -4.0,
             tasks: Vec::new(),
+            bends: Bends::default(),
         };
         let values: Vec<f64> = points.iter().map(|p| (5.0 * p[0]).cos() + p[1]).collect();
         let data = Data { points, values, repeats: vec![1.0; 12], ..Data::default() };

@@ -9,6 +9,7 @@ use crate::design;
 use crate::known::{Known, Seen};
 use crate::outlook::Models;
 use crate::space::{Codec, Column, Point};
+use crate::surrogate::bend;
 use crate::surrogate::fit::{default_start, sample, search};
 use crate::surrogate::outliers;
 use crate::surrogate::part::thinned;
@@ -39,7 +40,7 @@ const DRAWS: usize = 16;
 const DISCOUNTS: usize = 3;
 /// A model that counts for less is left out.
 const LEAST_WEIGHT: f64 = 0.05;
-/// Results from which on curved transformations are tried.
+/// Results from which on curved transformations of outputs and inputs are tried.
 const CURVED_FROM: usize = 8;
 /// A transformation more curved than two that were no better is not tried.
 const WORSE: usize = 2;
@@ -250,8 +251,12 @@ impl Fitted {
             best.curve(columns, density);
         }
         let part = transformed(&best.part, &best.warp);
-        let (hyper, _) = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
-        let mut best = Self { hyper, ..best };
+        let fitted = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
+        let (hyper, pairs) = match part.points.len() >= CURVED_FROM {
+            true => bend::fit(columns, best.pairs, &part, fitted, FEW_STEPS),
+            false => (fitted.0, best.pairs),
+        };
+        let mut best = Self { hyper, pairs, ..best };
         best.discount(columns);
         best
     }
@@ -310,7 +315,8 @@ impl Fitted {
     /// The most probable hyperparameters of each shape that counts, weighted by how well left-out results are predicted under them.
     fn shapes(&self, columns: &[Column]) -> Result<Shapes, GpError> {
         let part = transformed(&self.part, &self.warp);
-        let starts = starts(Shape::Smooth, columns, &part.relations);
+        let starts = starts(Shape::Smooth, columns, &part.relations)
+            .map(|start| Hyper { bends: self.hyper.bends.clone(), ..start });
         let (smooth, _) = search(columns, &self.pairs, &part, &starts, STEPS);
         let hypers = [self.hyper.clone(), smooth];
         let densities = hypers

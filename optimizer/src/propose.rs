@@ -79,6 +79,7 @@ fn pool(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Point> {
     let dimensions = codec.columns().len();
+    let bends = &acquisition.objective.hyper().bends;
     let mut centres: Vec<(f64, &Point)> = known
         .measured()
         .filter(|s| s.allowed)
@@ -89,10 +90,10 @@ fn pool(
     let mut pool = Vec::with_capacity(candidates);
     for i in 0..candidates {
         let drawn = if i % 2 == 0 || centres.is_empty() {
-            codec.sample(&design::sobol((i / 2) as u32, dimensions, seed))
+            codec.sample(&bends.undo(&design::sobol((i / 2) as u32, dimensions, seed)))
         } else {
             let centre = centres[rng.random_range(0..centres.len())].1;
-            codec.snap(&perturb(centre, codec.columns(), rng))
+            codec.snap(&bends.undo(&perturb(&bends.at(centre), codec.columns(), rng)))
         };
         let allowed = if codec.satisfied(&drawn) { Some(drawn) } else { codec.repair(&drawn, rng) };
         pool.extend(allowed.filter(|point| !known.is_taken(point)));
@@ -132,15 +133,19 @@ fn refine(
     mut score: f64,
     rng: &mut Xoshiro256PlusPlus,
 ) -> (Point, f64) {
+    let bends = &acquisition.objective.hyper().bends;
     for round in 0..2 {
         let free: Vec<usize> = (0..point.len())
             .filter(|j| matches!(codec.columns()[*j], Column::Number { .. }) && codec.active(&point, *j))
             .collect();
         if !free.is_empty() {
-            let (climbed, _) = ascend(&point, &free, STEPS, |x| {
-                codec.at_canonical(x, |x| acquisition.score_with_gradient(x))
+            let (climbed, _) = ascend(&bends.at(&point), &free, STEPS, |placed| {
+                let x = bends.undo(placed);
+                let (score, mut slope) = codec.at_canonical(&x, |x| acquisition.score_with_gradient(x));
+                bends.by_place(&x, &mut slope);
+                (score, slope)
             });
-            accept(acquisition, codec, known, &climbed, &mut point, &mut score, rng);
+            accept(acquisition, codec, known, &bends.undo(&climbed), &mut point, &mut score, rng);
         }
         let mut moved = false;
         for _ in 0..MOVES {

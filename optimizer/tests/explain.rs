@@ -128,3 +128,14 @@ fn results_of_several_clusters_are_named_and_those_of_an_unknown_one_are_not_ano
     assert!(told(["a", "b"]));
     assert!(!told(["a", ""]));
 }
+
+#[test]
+fn a_number_that_tells_all_near_one_end_of_its_range_is_named() {
+    let near_low = |u: &[f64]| -((1.0 + 1000.0 * u[0]).ln() - 5.0).powi(2) - (u[1] - 0.4).powi(2);
+    let named = |e: &Explanation| e.caveats.iter().filter(|c| c.contains("near the low end")).count();
+    let e = explain(&ask(60, |i, u, _| near_low(u) + 0.05 * noise(i))).unwrap();
+    assert!(e.caveats.iter().any(|c| c.starts_with("`a` does most of what it does near the low end")));
+    assert_eq!(named(&e), 1);
+    let e = explain(&ask(40, |i, u, _| 3.0 * u[0] - (u[1] - 0.4).powi(2) + 0.05 * noise(i))).unwrap();
+    assert_eq!(named(&e), 0);
+}

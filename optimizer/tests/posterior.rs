@@ -5,7 +5,7 @@
 use autoopt_optimizer::acquisition::Acquisition;
 use autoopt_optimizer::design;
 use autoopt_optimizer::space::{Column, Point};
-use autoopt_optimizer::surrogate::{Data, Draws, Gp, Hyper, Shape, Weighted};
+use autoopt_optimizer::surrogate::{Bends, Data, Draws, Gp, Hyper, Shape, Weighted};
 
 const COLUMNS: [Column; 3] =
     [Column::Number { levels: None }, Column::Number { levels: None }, Column::Nominal { count: 3 }];
@@ -21,6 +21,7 @@ fn hyper(shape: Shape) -> Hyper {
         log_main: -0.3,
         log_noise: -2.5,
         tasks: Vec::new(),
+        bends: Bends::default(),
     }
 }
 

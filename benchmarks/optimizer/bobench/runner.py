@@ -17,6 +17,7 @@ from . import contenders, stored
 from .problems import dev_problems
 from .bbob import bbob_problems
 from .edge import edge_problems
+from .scales import scale_problems
 from .services import service_problems
 from .space import violation
 from .stairs import stair_problems
@@ -31,7 +32,7 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge", "services")
+SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge", "services", "scales")
 
 
 def load_set(name):
@@ -39,6 +40,8 @@ def load_set(name):
         return dev_problems()
     if name == "bbob":
         return bbob_problems()
+    if name == "scales":
+        return scale_problems()
     if name == "services":
         return service_problems()
     if name == "edge":

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use autoopt_epoch::message::Ask;
 
 use super::Explanation;
+use crate::space::Codec;
+use crate::surrogate::{Bends, End};
 
 /// Fewer measured results than this are not modelled.
 pub(super) const LEAST: usize = 5;
@@ -67,4 +69,23 @@ pub(super) fn caveats(e: &Explanation, ask: &Ask, columns: usize, placed: usize)
         ));
     }
     all
+}
+
+/// By number whose range is bent, what that says of the range.
+pub(super) fn bent(ask: &Ask, codec: &Codec, bends: &Bends) -> Vec<String> {
+    let bent = ask.parameters.iter().filter_map(|parameter| {
+        let bend = codec.columns_of(&parameter.name).into_iter().find_map(|column| bends.of(column))?;
+        let (end, advice) = match bend.end {
+            End::Low if parameter.low.is_some_and(|low| low > 0.0) && !parameter.log => {
+                ("low", "`log = true` would tell the whole search so")
+            }
+            End::Low => ("low", "a smaller `high` would tell the whole search so"),
+            End::High => ("high", "a larger `low` would tell the whole search so"),
+        };
+        Some(format!(
+            "`{}` does most of what it does near the {end} end of its range, which the model found out by itself; {advice}",
+            parameter.name
+        ))
+    });
+    bent.collect()
 }

@@ -116,6 +116,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
         caveats: Vec::new(),
     };
     explanation.caveats = caveats::caveats(&explanation, ask, codec.columns().len(), known.seen.len());
+    explanation.caveats.extend(caveats::bent(ask, &codec, &ensemble.gps[0].hyper().bends));
     Ok(explanation)
 }
 

@@ -56,7 +56,7 @@ impl Draws {
         if !of.is_empty() {
             of.resize(all, 0);
         }
-        let table = Table::new(&points, kernel.columns()).times(tasks::correlations(&gp.hyper().tasks, &of));
+        let table = kernel.table(&points).times(tasks::correlations(&gp.hyper().tasks, &of));
 
         let at: Vec<Point> = drawn.iter().map(|i| points[*i].clone()).collect();
         let (means, mut posterior) = gp.joint(&at);

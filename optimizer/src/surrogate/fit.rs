@@ -11,6 +11,7 @@ use faer::linalg::solvers::DenseSolveCore;
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::bend::Bends;
 use super::gp::{Data, Hyper, Solved};
 use super::kernel::{Kernel, PairCovariances, Pairs, Shape, dot};
 use super::tasks::{self, Between, Relation, Task};
@@ -85,6 +86,7 @@ pub fn default_start(shape: Shape, columns: &[Column], relations: &[Relation]) -
         log_main: 0.0,
         log_noise: -4.0,
         tasks: relations.iter().map(|r| r.expected()).collect(),
+        bends: Bends::default(),
     }
 }
 
@@ -289,10 +291,17 @@ pub fn search(
         let objective = Objective::new(columns, pairs, data, &prior);
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
-            best = (unpack(shape, &packed, columns.len()), -cost * n);
+            let found = unpack(shape, &packed, columns.len());
+            best = (Hyper { bends: start.bends.clone(), ..found }, -cost * n);
         }
     }
     best
+}
+
+/// `ln p(y | X, θ)`; −∞ where it cannot be computed.
+pub fn likelihood(columns: &[Column], pairs: &Pairs, data: &Data, hyper: &Hyper) -> f64 {
+    let prior = Prior::new(hyper.shape, columns, &data.relations);
+    Objective::new(columns, pairs, data, &prior).log_likelihood(hyper)
 }
 
 /// `count` sets of hyperparameters from their posterior, `thin` steps of elliptical slice sampling apart (Murray, Adams, MacKay
@@ -341,7 +350,7 @@ pub fn sample(
             angle = low + (high - low) * rng.random::<f64>();
         }
         if step % thin == 0 {
-            samples.push(at(&state));
+            samples.push(Hyper { bends: start.bends.clone(), ..at(&state) });
         }
     }
     samples
@@ -369,7 +378,7 @@ fn minimise(objective: Objective<'_>, start: Vec<f64>, iterations: u64) -> (f64,
     }
 }
 
-/// Log lengths, log main lengths, log signal, log main signal, log noise; tie and log noise of each task.
+/// All but bends: log lengths, log main lengths, log signal, log main signal, log noise; tie and log noise of each task.
 fn pack(hyper: &Hyper) -> Vec<f64> {
     let mut packed = hyper.log_lengths.clone();
     packed.extend(&hyper.log_main_lengths);
@@ -388,6 +397,7 @@ fn unpack(shape: Shape, packed: &[f64], columns: usize) -> Hyper {
         log_main: packed[2 * d + 1],
         log_noise: packed[2 * d + 2],
         tasks: packed[2 * d + 3..].chunks_exact(2).map(|t| Task { tie: t[0], log_noise: t[1] }).collect(),
+        bends: Bends::default(),
     }
 }
 
@@ -434,6 +444,7 @@ mod tests {
                 log_main: -0.4,
                 log_noise: -3.0,
                 tasks: tasks[..count].to_vec(),
+                bends: Bends::default(),
             };
             let (density, gradient) = objective.log_posterior(&hyper).unwrap();
             let cost = |p: &Vec<f64>| -> Result<f64, anyhow::Error> {

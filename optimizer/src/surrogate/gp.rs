@@ -3,6 +3,7 @@
 use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Mat, Side};
 
+use super::bend::Bends;
 use super::kernel::{Kernel, Shape, Table, dot};
 use super::tasks::{self, Relation, Task};
 use crate::space::{Column, Point};
@@ -27,6 +28,8 @@ pub struct Hyper {
     pub log_noise: f64,
     /// Of each task that results may be of, beside the common function.
     pub tasks: Vec<Task>,
+    /// By column, how its numbers are bent.
+    pub bends: Bends,
 }
 
 /// What a model is conditioned on. Points, values and repeats have the same length.
@@ -126,8 +129,7 @@ impl Gp {
             covariance[(j, j)] += noise;
         }
         let solved = Solved::new(covariance, &data.values, kernel.variance())?;
-        let table =
-            Table::new(&data.points, columns.len()).times(tasks::correlations(&hyper.tasks, &data.of));
+        let table = kernel.table(&data.points).times(tasks::correlations(&hyper.tasks, &data.of));
         let (points, of) = (data.points.clone(), data.of.clone());
         Ok(Self { kernel, points, of, table, solved, hyper: hyper.clone(), noise })
     }
@@ -256,7 +258,7 @@ impl Gp {
         let means =
             (0..xs.len()).map(|j| self.solved.mean + dot(k.col_as_slice(j), &self.solved.alpha)).collect();
         self.solved.factor.L().solve_lower_triangular_in_place(k.as_mut());
-        let own = Table::new(xs, self.kernel.columns());
+        let own = self.kernel.table(xs);
         let mut covariance = Mat::<f64>::zeros(xs.len(), xs.len());
         for (j, x) in xs.iter().enumerate() {
             let column = covariance.col_as_slice_mut(j);
@@ -328,6 +330,7 @@ mod tests {
             log_main: -0.6,
             log_noise: 0.1f64.ln(),
             tasks: Vec::new(),
+            bends: Bends::default(),
         };
         let data = Data {
             points: vec![vec![0.1], vec![0.7]],
@@ -345,7 +348,7 @@ mod tests {
         let kernel = Kernel::new(&COLUMNS, &hyper);
         let covariance = |a: f64, b: f64| {
             let mut k = [0.0];
-            kernel.covariances(&[a], &Table::new(&[vec![b]], 1), &mut k);
+            kernel.covariances(&[a], &kernel.table(&[vec![b]]), &mut k);
             k[0]
         };
         let s = hyper.log_signal.exp() + hyper.log_main.exp();

@@ -1,7 +1,10 @@
 //! The covariance: one over all columns together, rough or smooth, plus a rough one over each column alone.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
+use super::bend::{Bend, Bends};
 use super::gp::Hyper;
 use crate::space::{Column, Point};
 
@@ -76,6 +79,8 @@ pub struct Kernel {
     main_rate: Vec<f64>,
     /// `t² / D`
     main_signal: f64,
+    /// Distances are those of where points lie.
+    bends: Bends,
 }
 
 /// Points by column, so that loops over points run over adjacent numbers.
@@ -89,7 +94,7 @@ pub struct Table {
 
 impl Table {
     /// The same numbers, transposed.
-    pub fn new(points: &[Point], columns: usize) -> Self {
+    fn new(points: &[Point], columns: usize) -> Self {
         Self {
             columns: (0..columns).map(|j| points.iter().map(|p| p[j]).collect()).collect(),
             rows: points.len(),
@@ -120,12 +125,18 @@ impl Kernel {
             main_precision: precision(&hyper.log_main_lengths),
             main_rate: hyper.log_main_lengths.iter().map(|l| SQRT_5 * (-l).exp()).collect(),
             main_signal: hyper.log_main.exp() / columns.len().max(1) as f64,
+            bends: hyper.bends.clone(),
         }
     }
 
-    /// How many columns it is over.
-    pub fn columns(&self) -> usize {
-        self.nominal.len()
+    /// Where `points` lie, bent.
+    pub fn placed<'a>(&self, points: &'a [Point]) -> Cow<'a, [Point]> {
+        self.bends.all(points)
+    }
+
+    /// What it takes of `points` to compute covariances with them.
+    pub fn table(&self, points: &[Point]) -> Table {
+        Table::new(&self.placed(points), self.nominal.len())
     }
 
     /// `k(x, x)`, the prior variance.
@@ -145,6 +156,7 @@ impl Kernel {
 
     /// Writes `k(x, row)` for each row of `table`.
     pub fn covariances(&self, x: &[f64], table: &Table, out: &mut [f64]) {
+        let x = &*self.bends.at(x);
         let mut distances = vec![0.0; table.rows];
         let mut r2 = vec![0.0; table.rows];
         out.fill(0.0);
@@ -169,6 +181,7 @@ impl Kernel {
 
     /// `Σ_i a_i ∂k(x, row_i)/∂x` and `Σ_i b_i ∂k(x, row_i)/∂x`; 0 in nominal columns.
     pub fn gradients(&self, x: &[f64], table: &Table, a: &[f64], b: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (point, x) = (x, &*self.bends.at(x));
         let mut weights = vec![0.0; table.rows];
         let mut slope = vec![0.0; table.rows];
         let mut r2 = vec![0.0; table.rows];
@@ -194,6 +207,8 @@ impl Kernel {
                 }
             },
         );
+        self.bends.by_point(point, &mut by_a);
+        self.bends.by_point(point, &mut by_b);
         (by_a, by_b)
     }
 }
@@ -224,27 +239,26 @@ pub struct PairCovariances {
 impl Pairs {
     /// All pairs of `points`.
     pub fn new(columns: &[Column], points: &[Point]) -> Self {
-        let n = points.len();
         let distances = columns
             .iter()
             .enumerate()
             .map(|(j, column)| {
                 let nominal = matches!(column, Column::Nominal { .. });
-                let mut all = Vec::with_capacity(n * n.saturating_sub(1) / 2);
-                for b in 0..n {
-                    for a in b + 1..n {
-                        let d = points[a][j] - points[b][j];
-                        all.push(match nominal {
-                            true if d == 0.0 => 0.0,
-                            true => 1.0,
-                            false => d.abs(),
-                        });
-                    }
-                }
-                all
+                by_pair(points, |a, b| match (nominal, a[j] - b[j]) {
+                    (true, 0.0) => 0.0,
+                    (true, _) => 1.0,
+                    (false, d) => d.abs(),
+                })
             })
             .collect();
-        Self { distances, points: n }
+        Self { distances, points: points.len() }
+    }
+
+    /// The same with the numbers of column `j` bent.
+    pub fn bent(&self, points: &[Point], j: usize, bend: Bend) -> Self {
+        let mut bent = self.clone();
+        bent.distances[j] = by_pair(points, |a, b| (bend.at(a[j]) - bend.at(b[j])).abs());
+        bent
     }
 
     /// How many points there are.
@@ -324,6 +338,15 @@ impl Pairs {
     }
 }
 
+/// `distance` of every two of `points`, in the order of [`Pairs`].
+fn by_pair(points: &[Point], distance: impl Fn(&[f64], &[f64]) -> f64) -> Vec<f64> {
+    let mut all = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
+    for (i, b) in points.iter().enumerate() {
+        all.extend(points[i + 1..].iter().map(|a| distance(a, b)));
+    }
+    all
+}
+
 /// `M(r²)` and `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)` of `s = √5 r`.
 #[inline(always)]
 fn of_scaled(s: f64) -> (f64, f64) {
@@ -381,6 +404,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::surrogate::End;
 
     const SHAPES: [Shape; 2] = [Shape::Rough, Shape::Smooth];
 
@@ -393,6 +417,7 @@ mod tests {
             log_main: -0.5,
             log_noise: -3.0,
             tasks: Vec::new(),
+            bends: Bends::default(),
         }
     }
 
@@ -420,11 +445,11 @@ mod tests {
             let expected = 0.3f64.exp() * together
                 + (-0.5f64).exp() / 2.0 * (matern(dx / (-1.1f64).exp()) + matern(dc / 0.4f64.exp()));
             let mut out = [0.0];
-            kernel.covariances(&[0.1, 0.0], &Table::new(&[vec![0.5, 2.0]], 2), &mut out);
+            kernel.covariances(&[0.1, 0.0], &kernel.table(&[vec![0.5, 2.0]]), &mut out);
             assert!((out[0] - expected).abs() < 1e-12, "{} {expected}", out[0]);
-            kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.5, 1.0]], 2), &mut out);
+            kernel.covariances(&[0.1, 3.0], &kernel.table(&[vec![0.5, 1.0]]), &mut out);
             assert!((out[0] - expected).abs() < 1e-12, "nominal values are equally far from each other");
-            kernel.covariances(&[0.1, 3.0], &Table::new(&[vec![0.1, 3.0]], 2), &mut out);
+            kernel.covariances(&[0.1, 3.0], &kernel.table(&[vec![0.1, 3.0]]), &mut out);
             assert!((out[0] - kernel.variance()).abs() < 1e-15);
         }
     }
@@ -437,7 +462,7 @@ mod tests {
         let mut pairs = PairCovariances::default();
         Pairs::new(&columns, &points).covariances(&kernel, &mut pairs);
         let mut rows = vec![0.0; 3];
-        kernel.covariances(&points[0], &Table::new(&points, 2), &mut rows);
+        kernel.covariances(&points[0], &kernel.table(&points), &mut rows);
         for (i, pair) in [(1, 0), (2, 1)] {
             assert!((rows[i] - pairs.joint[pair] - pairs.main[pair]).abs() < 1e-14);
         }
@@ -446,10 +471,13 @@ mod tests {
     #[test]
     fn gradient_by_position_matches_finite_differences() {
         let columns = [Column::Number { levels: None }, Column::Number { levels: None }];
-        let table = Table::new(&[vec![0.5, 0.4], vec![0.1, 0.95]], 2);
         let x = vec![0.2, 0.9];
         let weights = ([0.7, -0.4], [0.1, 2.0]);
-        for kernel in SHAPES.map(|shape| Kernel::new(&columns, &hyper(shape))) {
+        let bent = Bends::default().with(1, 2, Bend { end: End::Low, strength: 4.0 });
+        let bent = Hyper { bends: bent, ..hyper(Shape::Rough) };
+        for hyper in [hyper(Shape::Rough), hyper(Shape::Smooth), bent] {
+            let kernel = Kernel::new(&columns, &hyper);
+            let table = kernel.table(&[vec![0.5, 0.4], vec![0.1, 0.95]]);
             let (a, b) = kernel.gradients(&x, &table, &weights.0, &weights.1);
             let value = |x: &[f64], w: &[f64]| {
                 let mut out = [0.0; 2];

@@ -1,5 +1,6 @@
 //! The model: Gaussian processes over the columns of a space, weighted by how well they predict.
 
+pub mod bend;
 pub mod draws;
 pub mod fit;
 pub mod gp;
@@ -11,6 +12,7 @@ pub mod stacking;
 pub mod tasks;
 pub mod warp;
 
+pub use bend::{Bend, Bends, End};
 pub use draws::Draws;
 pub use gp::{Data, Gp, GpError, Hyper, Posterior};
 pub use kernel::{Pairs, Shape};

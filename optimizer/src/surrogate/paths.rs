@@ -60,7 +60,7 @@ impl Paths {
         });
         gp.solved().factor.solve_in_place(corrections.as_mut());
         let correlations = tasks::correlations(&gp.hyper().tasks, gp.of());
-        let table = Table::new(gp.points(), columns.len()).times(correlations);
+        let table = gp.kernel().table(gp.points()).times(correlations);
         Self { waves, weights, corrections, kernel: gp.kernel().clone(), table, mean: gp.solved().mean }
     }
 
@@ -76,7 +76,8 @@ impl Paths {
         for (j, point) in points.iter().enumerate() {
             self.kernel.covariances(point, &self.table, k.col_as_slice_mut(j));
         }
-        let mut values = features_at(&self.waves, points) * &self.weights + k.transpose() * &self.corrections;
+        let mut values = features_at(&self.waves, &self.kernel.placed(points)) * &self.weights
+            + k.transpose() * &self.corrections;
         for j in 0..values.ncols() {
             values.col_as_slice_mut(j).iter_mut().for_each(|v| *v += self.mean);
         }
@@ -86,7 +87,7 @@ impl Paths {
 
 /// A draw from the prior of each function (columns) at each result (rows), seen through the result's task.
 fn prior(gp: &Gp, waves: &[Wave], weights: &Mat<f64>, rng: &mut Xoshiro256PlusPlus) -> Mat<f64> {
-    let features = features_at(waves, gp.points());
+    let features = features_at(waves, &gp.kernel().placed(gp.points()));
     let mut prior = &features * weights;
     for (t, task) in gp.hyper().tasks.iter().enumerate() {
         let r = task.correlation();
@@ -171,6 +172,7 @@ fn features_at(waves: &[Wave], points: &[Point]) -> Mat<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::surrogate::Bends;
     use crate::surrogate::{Data, Hyper};
 
     #[test]
@@ -185,6 +187,7 @@ mod tests {
                 log_main: -0.4,
                 log_noise: -2.0,
                 tasks: Vec::new(),
+                bends: Bends::default(),
             };
             let points: Vec<Point> = (0..9).map(|i| vec![f64::from(i) / 9.0, f64::from(i % 2)]).collect();
             let values = points.iter().map(|p| (6.0 * p[0]).sin() + p[1]).collect();

@@ -9,7 +9,7 @@
 use faer::Mat;
 
 use super::gp::Hyper;
-use super::kernel::{Kernel, Table};
+use super::kernel::Kernel;
 use crate::space::Point;
 
 /// Where a task's results come from, and so what is expected of them.
@@ -71,7 +71,7 @@ pub fn noise_factor(tasks: &[Task], of: &[usize], row: usize) -> f64 {
 /// The covariance of every two of `points` with their tasks, without noise.
 pub fn covariance(kernel: &Kernel, hyper: &Hyper, points: &[Point], of: &[usize]) -> Mat<f64> {
     let n = points.len();
-    let table = Table::new(points, kernel.columns());
+    let table = kernel.table(points);
     let correlations = correlations(&hyper.tasks, of);
     let mut matrix = Mat::<f64>::zeros(n, n);
     for (j, point) in points.iter().enumerate() {
