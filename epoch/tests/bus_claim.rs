@@ -279,3 +279,13 @@ async fn a_queue_of_ones_own_comes_back_before_the_broker_has_noticed_that_the_c
     bus.close().await;
     other.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_larger_than_a_frame_reaches_a_queue_of_ones_own() {
+    let vhost = Vhost::new();
+    let bus = connect(vhost.url()).await;
+    let own = Subscription { queue: None, bindings: vec!["key".into()], prefetch: 5 };
+    let mut incoming = bus.subscribe(own).await.unwrap();
+    hears(&mut incoming, &bus, &"large ".repeat(50_000)).await;
+    bus.close().await;
+}

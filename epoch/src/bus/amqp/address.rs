@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
+use super::SMALL_FRAME;
 use crate::bus::BusError;
 
 /// Where the broker is, who we are to it, and whom we trust.
@@ -26,6 +27,13 @@ impl Address {
         let files = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
         let tls = tls(&files, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref().map(Path::new))?;
         Ok(Self { uri, tls })
+    }
+
+    /// For a connection on which nothing large has to be quick; not for queues on which others may put a message with long headers, which
+    /// would end the connection again and again. What the URL asks for stands.
+    pub(super) fn with_small_frames(mut self) -> Self {
+        self.uri.query.frame_max.get_or_insert(SMALL_FRAME);
+        self
     }
 
     /// Host, port and vhost: what may be logged.

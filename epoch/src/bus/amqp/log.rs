@@ -115,7 +115,7 @@ impl Log {
         if self.closed.is_cancelled() {
             return Err(BusError::Closed);
         }
-        let connection = open_once(self.address.clone(), &self.name).await?;
+        let connection = open_once(self.address.clone().with_small_frames(), &self.name).await?;
         declare::log(&connection).await?;
         let channel = channel(&connection).await?;
         channel

@@ -34,6 +34,9 @@ use publisher::Publisher;
 
 /// Seconds, unless the address says otherwise.
 const HEARTBEAT: u16 = 10;
+/// Bytes of a frame on a connection beside the first one. The client library keeps 64 of them in memory for each connection, 8 MiB with what the
+/// broker proposes; newer brokers refuse less than this. A message may have several; only its headers have to fit one.
+const SMALL_FRAME: u32 = 8192;
 /// Between two looks whether a connection is there.
 const NAP: Duration = Duration::from_millis(200);
 
@@ -91,7 +94,7 @@ impl Link {
     /// A connection for a queue of one's own, which goes with it. It is not recovered by the client library: that would declare the queue
     /// again before the broker has noticed that the connection before is gone, be refused, and begin with the whole connection anew.
     async fn own(&self) -> Result<Connection, BusError> {
-        open_once(self.address.clone(), &format!("{} (own queue)", self.name)).await
+        open_once(self.address.clone().with_small_frames(), &format!("{} (own queue)", self.name)).await
     }
 }
 
