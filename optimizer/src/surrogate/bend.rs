@@ -37,12 +37,12 @@ pub struct Bend {
 impl Bend {
     /// Where `u` lies.
     pub fn at(self, u: f64) -> f64 {
-        self.from_end(u, |t| (self.factor() * t).ln_1p() / self.strength, self.factor() / self.strength)
+        self.with_distance(u, |t| (self.factor() * t).ln_1p() / self.strength, self.factor() / self.strength)
     }
 
     /// What lies at `w`.
     pub fn undo(self, w: f64) -> f64 {
-        self.from_end(w, |t| (self.strength * t).exp_m1() / self.factor(), self.strength / self.factor())
+        self.with_distance(w, |t| (self.strength * t).exp_m1() / self.factor(), self.strength / self.factor())
     }
 
     /// The derivative of [`Self::at`].
@@ -59,7 +59,8 @@ impl Bend {
         self.strength.exp_m1()
     }
 
-    fn from_end(self, x: f64, curve: impl Fn(f64) -> f64, beyond: f64) -> f64 {
+    /// `curve` of the distance from the end, `beyond` times it where that is negative.
+    fn with_distance(self, x: f64, curve: impl Fn(f64) -> f64, beyond: f64) -> f64 {
         let by_distance = |t: f64| if t < 0.0 { t * beyond } else { curve(t) };
         match self.end {
             End::Low => by_distance(x),
