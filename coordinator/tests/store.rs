@@ -426,6 +426,43 @@ async fn a_claim_that_another_one_got_is_lost_for_good() {
     second.commit(&batch).await.unwrap();
 }
 
+/// Runs a program of PostgreSQL's.
+fn client(program: &str, arguments: &[&str]) {
+    let status = std::process::Command::new(program).args(arguments).status();
+    assert!(status.expect("PostgreSQL's programs are installed").success(), "{program} {arguments:?}");
+}
+
+#[tokio::test]
+async fn a_backup_made_and_restored_as_documented_is_the_store() {
+    let (database, other) = (Postgres::new(), Postgres::new());
+    let store = Store::open(&database.url()).await.unwrap();
+    let _claim = store.claim().await.unwrap();
+    let e = experiment("e");
+    let (ended, result) = measured(trial(&e, 1), 0.1 + 0.2, at(30));
+    let waiting = trial(&e, 2);
+    let records = vec![
+        Record::Experiment(e.clone()),
+        Record::Trial(ended),
+        Record::Trial(waiting.clone()),
+        Record::Cluster(cluster()),
+    ];
+    let happened = || Batch { events: vec![event(&e, EventKind::TrialEnded)], ..Batch::default() };
+    let last = store.commit(&Batch { records, ..happened() }).await.unwrap().event_seqs[0];
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("autoopt.dump").display().to_string();
+    client("pg_dump", &["--format=custom", &format!("--file={file}"), &database.url()]);
+    store.commit(&happened()).await.unwrap();
+    client("pg_restore", &["--no-owner", &format!("--dbname={}", other.url()), &file]);
+
+    let restored = Store::open(&other.url()).await.unwrap();
+    let _its_own = restored.try_claim().await.unwrap().expect("a claim is not in a backup");
+    let stored = restored.load().await.unwrap();
+    assert_eq!((stored.experiments, stored.trials), (vec![e.clone()], vec![waiting]));
+    assert_eq!((stored.results, stored.clusters), (vec![(e.id, result)], vec![cluster()]));
+    assert_eq!(restored.last_event().await.unwrap(), last, "what came after the backup is not in it");
+    assert!(restored.commit(&happened()).await.unwrap().event_seqs[0] > last, "numbers go on");
+}
+
 #[tokio::test]
 async fn a_url_of_another_database_is_refused_without_telling_its_password() {
     let error = Store::open("mysql://me:secret@db/x").await.unwrap_err();

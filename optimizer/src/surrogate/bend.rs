@@ -5,6 +5,7 @@
 //! Beta distribution; here it is by logarithms, the shape that such parameters have.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use super::fit::{likelihood, search};
 use super::gp::{Data, Hyper};
@@ -174,20 +175,22 @@ fn likeliest(
     let straight = likelihood(columns, pairs, data, hyper);
     let mut best: Option<(f64, Likely)> = None;
     for column in numbers.iter().copied().filter(|j| hyper.bends.of(*j).is_none()) {
-        let mut without = hyper.clone();
-        (without.log_lengths[column], without.log_main_lengths[column]) = (WITHOUT, WITHOUT);
-        let idle = (likelihood(columns, pairs, data, &without) - straight).max(0.0);
+        let idle = LazyCell::new(|| {
+            let mut without = hyper.clone();
+            (without.log_lengths[column], without.log_main_lengths[column]) = (WITHOUT, WITHOUT);
+            (likelihood(columns, pairs, data, &without) - straight).max(0.0)
+        });
         for end in [End::Low, End::High] {
-            let mut least = straight + idle;
+            let mut least = straight;
             for bend in STRENGTHS.map(|strength| Bend { end, strength }) {
                 let reached = likelihood(columns, &pairs.bent(&data.points, column, bend), data, hyper);
-                if reached <= least {
+                if reached <= least || reached <= straight + *idle {
                     break;
                 }
                 least = reached;
-                let gain = reached - straight - idle;
+                let gain = reached - straight - *idle;
                 if best.as_ref().is_none_or(|(most, _)| gain > *most) {
-                    best = Some((gain, Likely { column, bend, idle }));
+                    best = Some((gain, Likely { column, bend, idle: *idle }));
                 }
             }
         }
