@@ -44,8 +44,8 @@ fn ask(detail: &ExperimentDetail, trials: &[TrialView]) -> Ask {
 /// A value; a number with no more digits than mean something, a truth value as in the experiment file.
 pub(crate) fn number(value: &Value) -> String {
     match value {
-        Value::Int(_) | Value::Float(_) => value.as_f64().map_or_else(String::new, figure),
-        Value::Bool(_) | Value::Text(_) => value.to_string(),
+        Value::Bool(_) => value.to_string(),
+        _ => value.as_f64().map_or_else(|| value.to_string(), figure),
     }
 }
 

@@ -25,17 +25,15 @@ class ServiceProblem(Problem):
         rng = np.random.default_rng([991, instance, len(levels), numbers, int(100 * apart)])
         self.name, self.noise_sd = name, noise_sd
         self.tags = ("mixed",) + (("noisy",) if noise_sd else ())
-        self.levels = levels
         choices = tuple(levels) + (2,) * switches
         self.space = [{"name": f"c{k}", "type": "categorical", "choices": [f"v{i}" for i in range(n)]} for k, n in enumerate(choices)]
         self.space += [{"name": f"x{j}", "type": "float", "low": 0.0, "high": 1.0} for j in range(numbers)]
         self.costs = [rng.permutation(np.linspace(0, rng.uniform(0.3, 1.0), n)) for n in choices]
-        middle = rng.uniform(0.2, 0.8, numbers)
+        self.middle = rng.uniform(0.2, 0.8, numbers)
         # the first categorical moves the optimum, others rather less
         self.moves = [
             rng.uniform(-1, 1, (n, numbers)) * apart * (1.0 if k == 0 else 0.3) for k, n in enumerate(choices)
         ]
-        self.middle = middle
         self.weights = rng.lognormal(0.0, 0.7, (choices[0], numbers)) * 4
         self.kink = rng.random(numbers) < 0.3
         self.pairs = [(a, b) for a in range(numbers) for b in range(a) if rng.random() < 0.3]

@@ -14,8 +14,8 @@ use crate::space::{Column, Point};
 
 /// `ln(1 + c)` from mild to strong.
 const STRENGTHS: [f64; 3] = [2.0, 4.0, 8.0];
-/// That no number is bent is held for so many times as probable beforehand as that some is, all bends together, so that chance among many does not
-/// decide.
+/// That no further number is bent is held for so many times as probable beforehand as that one is, all bends together, so that chance among many does
+/// not decide.
 const DOUBT: f64 = 10.0;
 /// The logarithm of a length scale at which a column has no effect.
 const WITHOUT: f64 = 5.0;
@@ -145,11 +145,10 @@ pub fn fit(
         let bent = pairs.bent(&data.points, column, bend);
         let start = Hyper { bends: hyper.bends.with(column, columns.len(), bend), ..hyper.clone() };
         let (found, reached) = search(columns, &bent, data, &[start], iterations);
-        if reached - doubt <= density + idle {
+        if reached <= density + idle + doubt {
             break;
         }
-        density = reached - doubt;
-        (hyper, pairs) = (found, bent);
+        (hyper, pairs, density) = (found, bent, reached);
     }
     (hyper, pairs)
 }
