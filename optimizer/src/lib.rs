@@ -6,6 +6,7 @@
 //! these knows a runtime, a broker or a clock. Around them: [`service`] (asks from the bus) and [`asktell`] (standard input).
 
 pub mod acquisition;
+pub mod again;
 pub mod align;
 pub mod ascent;
 pub mod asktell;

@@ -1,5 +1,7 @@
 //! What a model makes of the results: which parameters it recommends, and what is left to gain.
 
+use std::collections::HashMap;
+
 use autoopt_epoch::message::{Goal, Outlook, Recommended};
 use faer::Mat;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -8,7 +10,7 @@ use crate::design;
 use crate::known::{Known, Seen};
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::warp::Warp;
-use crate::surrogate::{Gp, Paths};
+use crate::surrogate::{Finer, Gp, Paths};
 
 /// Functions drawn in all.
 const DRAWS: usize = 60;
@@ -38,15 +40,18 @@ impl Models<'_> {
         self.gps.iter().map(|gp| gp.mean_at(x)).sum::<f64>() / self.gps.len() as f64
     }
 
-    /// What the transformed objective is expected to be at an evaluated point: the mean, and of what the model leaves unexplained there
-    /// the part that is real. Single measurements do not tell noise from what is finer than the distances between points, so beforehand both are held for
-    /// equally large: of the mean remainder of `m` measurements, `m / (m + 1)` is real.
-    fn expected_at(&self, x: &[f64]) -> f64 {
-        let mean = self.mean_at(x);
-        match self.gps[0].measured_at(x) {
-            Some((value, count)) => mean + count / (count + 1.0) * (value - mean),
-            None => mean,
-        }
+    /// What the transformed objective is expected to be at evaluated points: the mean, and of what the models leave unexplained there the part that
+    /// is [real](Finer).
+    fn expected(&self, columns: &[Column], points: &[&Point]) -> Vec<f64> {
+        let finer: Vec<Finer> = self.gps.iter().map(|gp| Finer::new(columns, gp)).collect();
+        let rows: HashMap<Vec<u64>, usize> =
+            finer[0].points().iter().enumerate().map(|(row, p)| (bits(p), row)).collect();
+        let expected: Vec<Vec<f64>> = finer.iter().map(Finer::expected).collect();
+        let at = |point: &&Point| match rows.get(&bits(point)) {
+            Some(row) => expected.iter().map(|of| of[*row]).sum::<f64>() / expected.len() as f64,
+            None => self.mean_at(point),
+        };
+        points.iter().map(at).collect()
     }
 
     /// Standard deviation of one measurement at `x`, in the objective's unit.
@@ -91,8 +96,9 @@ pub struct Choice<'a> {
 /// The evaluated point with the best expected value. Of those that the model cannot tell from it, as on a plateau, the one whose
 /// surroundings are best, which is in the middle of it and not at an edge. `None` while nothing was measured.
 pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option<Choice<'a>> {
-    let mut ranked: Vec<(f64, &Seen)> =
-        known.measured().filter(|s| s.allowed).map(|s| (models.expected_at(&s.point), s)).collect();
+    let seen: Vec<&Seen> = known.measured().filter(|s| s.allowed).collect();
+    let expected = models.expected(codec.columns(), &seen.iter().map(|s| &s.point).collect::<Vec<_>>());
+    let mut ranked: Vec<(f64, &Seen)> = expected.into_iter().zip(seen).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
     // the same point again is expected to be the same
     ranked.dedup_by(|a, b| a.1.point == b.1.point);
@@ -114,6 +120,10 @@ pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option
         }
     };
     Some(Choice { recommended: rivals[best], rivals })
+}
+
+fn bits(point: &[f64]) -> Vec<u64> {
+    point.iter().map(|x| x.to_bits()).collect()
 }
 
 /// The mean of the model around a point; outside the space counts as at its border.

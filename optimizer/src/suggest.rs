@@ -6,6 +6,7 @@ use autoopt_epoch::formula::Linear;
 use autoopt_epoch::message::{Ask, Observation, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
+use crate::again::again;
 use crate::constraint;
 use crate::cost::Cost;
 use crate::design::{self, Grid, NoneLeft};
@@ -117,6 +118,19 @@ fn modelled(
     let Some(Model { mut acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, settings, codec, known, seed, initial);
     };
+    let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
+    if let Some(seen) = again(models, codec, known) {
+        let note =
+            "the recommended point again: whether what the model leaves unexplained is noise is not known"
+                .to_owned();
+        let outlook = outlook(models, codec, known, ask.goal, &[], seed);
+        return Ok(Suggestion {
+            parameters: codec.decode(&seen.point),
+            origin: Origin::Model,
+            note,
+            outlook,
+        });
+    }
     let cost = Cost::new(ask, codec);
     acquisition.terms = terms(ask, codec, measured, &acquisition.objective, &warp, cost.as_ref())?;
     let mut rng = design::generator(seed);

@@ -79,3 +79,56 @@ fn maximising_is_the_same_with_the_other_sign() {
     assert_eq!(a.gain_left, b.gain_left);
     assert!(b.recommended.low < b.recommended.objective && b.recommended.objective < b.recommended.high);
 }
+
+/// Whether the next trial is the recommended one again.
+fn again(ask: &Ask) -> bool {
+    let suggestion = suggest(ask).unwrap();
+    let repeats = suggestion.note.starts_with("the recommended point again");
+    assert_eq!(repeats, suggestion.parameters == suggestion.outlook.unwrap().recommended.parameters);
+    repeats
+}
+
+#[test]
+fn what_may_be_noise_or_not_is_measured_again_seldom_and_until_that_is_known() {
+    // far from each other, so that nothing tells noise from what is real
+    let lattice: Vec<[f64; 2]> =
+        (0..64).map(|i| [(f64::from(i % 8) + 0.5) / 8.0, (f64::from(i / 8) + 0.5) / 8.0]).collect();
+    let noisy =
+        |n: usize| ask(&lattice[..n], |i, [x, y]| (9.0 * x).sin() + (7.0 * y).cos() + 0.3 * noise(i, 3));
+    assert!(!again(&noisy(59)), "a second measurement is one trial in sixty");
+    let mut ask = noisy(60);
+    assert!(again(&ask));
+    let best = suggest(&ask).unwrap().outlook.unwrap().recommended;
+    let seen = ask.results.iter().find(|r| r.parameters == best.parameters).unwrap().clone();
+    ask.results.push(seen.clone());
+    assert!(!again(&ask), "the same value again: there is no noise");
+    ask.results.last_mut().unwrap().objective = seen.objective.map(|y| y + 0.1);
+    assert!(!again(&ask), "the next one comes with 120 results");
+}
+
+#[test]
+fn a_placement_is_not_bought_again_to_learn_about_noise() {
+    let mut ask = ask(&spread(60, 6), |i, p| bowl(p) + 0.1 * noise(i, 2));
+    for (i, result) in ask.results.iter_mut().enumerate() {
+        result.placement = Some(format!("{}", i / 2));
+    }
+    assert!(!again(&ask));
+}
+
+#[test]
+fn of_points_that_lie_close_noise_does_not_recommend_the_luckiest() {
+    // the eight best are within a hundredth of each other, and eight others further off
+    let points: Vec<[f64; 2]> = spread(16, 3)
+        .into_iter()
+        .enumerate()
+        .map(|(i, [x, y])| if i % 2 == 0 { [0.4 + 0.01 * x, 0.7 + 0.01 * y] } else { [x, y] })
+        .collect();
+    let mut lucky = 0;
+    for seed in 0..20 {
+        let ask = ask(&points, |i, p| bowl(p) + 0.03 * noise(i, seed));
+        let o = outlook(&ask);
+        let least = ask.results.iter().min_by(|a, b| a.objective.unwrap().total_cmp(&b.objective.unwrap()));
+        lucky += u32::from(least.unwrap().parameters == o.recommended.parameters);
+    }
+    assert!(lucky <= 8, "{lucky} of 20");
+}

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
-use super::fit::{likelihood, search};
+use super::fit::{Screening, search};
 use super::gp::{Data, Hyper};
 use super::kernel::Pairs;
 use crate::space::{Column, Point};
@@ -17,8 +17,6 @@ const STRENGTHS: [f64; 3] = [2.0, 4.0, 8.0];
 /// That no further number is bent is held for so many times as probable beforehand as that one is, all bends together, so that chance among many does
 /// not decide.
 const DOUBT: f64 = 10.0;
-/// The logarithm of a length scale at which a column has no effect.
-const WITHOUT: f64 = 5.0;
 
 /// The end of a range at which a number tells more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,18 +169,17 @@ fn likeliest(
     data: &Data,
     hyper: &Hyper,
 ) -> Option<Likely> {
-    let straight = likelihood(columns, pairs, data, hyper);
+    let screening = Screening::new(columns, pairs, data, hyper);
+    let straight = screening.as_it_is();
+    let no_effect = vec![0.0; pairs.len()];
     let mut best: Option<(f64, Likely)> = None;
     for column in numbers.iter().copied().filter(|j| hyper.bends.of(*j).is_none()) {
-        let idle = LazyCell::new(|| {
-            let mut without = hyper.clone();
-            (without.log_lengths[column], without.log_main_lengths[column]) = (WITHOUT, WITHOUT);
-            (likelihood(columns, pairs, data, &without) - straight).max(0.0)
-        });
+        let without = screening.without(column);
+        let idle = LazyCell::new(|| (screening.with(&without, &no_effect) - straight).max(0.0));
         for end in [End::Low, End::High] {
             let mut least = straight;
             for bend in STRENGTHS.map(|strength| Bend { end, strength }) {
-                let reached = likelihood(columns, &pairs.bent(&data.points, column, bend), data, hyper);
+                let reached = screening.with(&without, &Pairs::bent_distances(&data.points, column, bend));
                 if reached <= least || reached <= straight + *idle {
                     break;
                 }

@@ -1,7 +1,7 @@
 //! Draws of the function at a few points, and the model once each draw is taken for true there.
 
 use faer::linalg::solvers::{Llt, Solve};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
 
 use super::gp::{Gp, GpError, factorise};
@@ -24,6 +24,8 @@ pub struct Draws {
     kernel: Kernel,
     table: Table,
     factor: Llt<f64>,
+    /// `L⁻ᵀ` of the factor `K' = L Lᵀ`: a column is a row of `L⁻¹`, of which the first so many entries are not 0.
+    inverse: Mat<f64>,
     mean: f64,
     /// `α_s`, one column a draw.
     alphas: Mat<f64>,
@@ -85,7 +87,9 @@ impl Draws {
             }
         }
         factor.solve_in_place(alphas.as_mut());
-        Ok(Self { kernel, table, factor, mean: gp.solved().mean, alphas, best })
+        let mut inverse = Mat::<f64>::identity(all, all);
+        solve_upper_triangular_in_place(factor.L().transpose(), inverse.as_mut(), Par::Seq);
+        Ok(Self { kernel, table, factor, inverse, mean: gp.solved().mean, alphas, best })
     }
 
     /// How many draws there are.
@@ -112,10 +116,16 @@ impl Draws {
     pub fn predict(&self, x: &[f64]) -> At {
         let mut k = vec![0.0; self.table.rows()];
         self.kernel.covariances(x, &self.table, &mut k);
-        let mut v = Mat::from_fn(k.len(), 1, |i, _| k[i]);
-        self.factor.solve_in_place(v.as_mut());
-        let v = v.col_as_slice(0).to_vec();
-        At { variance: self.variance_left(dot(&k, &v)), means: self.means(&k), v }
+        // by `L⁻¹`, since a solution by the factor runs along it step by step, and this is asked for one point at a time
+        let mut v = vec![0.0; k.len()];
+        let mut explained = 0.0;
+        for i in 0..k.len() {
+            let row = &self.inverse.col_as_slice(i)[..=i];
+            let u = dot(row, &k[..=i]);
+            explained += u * u;
+            v.iter_mut().zip(row).for_each(|(v, entry)| *v += u * entry);
+        }
+        At { variance: self.variance_left(explained), means: self.means(&k), v }
     }
 
     /// The gradients by position of `Σ_s weights_s μ_s(x)` and of the variance; 0 in nominal columns.

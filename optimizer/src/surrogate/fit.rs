@@ -13,7 +13,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::bend::Bends;
 use super::gp::{Data, Hyper, Solved};
-use super::kernel::{Kernel, PairCovariances, Pairs, Shape, dot};
+use super::kernel::{Kernel, PairCovariances, Pairs, Shape, Without, dot};
 use super::tasks::{self, Between, Relation, Task};
 use crate::design;
 use crate::space::Column;
@@ -101,7 +101,7 @@ struct Objective<'a> {
     columns: &'a [Column],
     pairs: &'a Pairs,
     data: &'a Data,
-    prior: &'a Prior,
+    prior: Prior,
     /// argmin asks for the cost and the gradient of a point separately; one computation gives both.
     last: RefCell<Option<Evaluation>>,
     scratch: RefCell<PairCovariances>,
@@ -111,7 +111,7 @@ struct Objective<'a> {
 type Evaluation = (Vec<f64>, f64, Vec<f64>);
 
 impl<'a> Objective<'a> {
-    fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: &'a Prior) -> Self {
+    fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, prior: Prior) -> Self {
         let scratch = RefCell::new(PairCovariances::default());
         Self { columns, pairs, data, prior, last: RefCell::new(None), scratch }
     }
@@ -141,20 +141,23 @@ impl<'a> Objective<'a> {
         let kernel = Kernel::new(self.columns, hyper);
         let covariances = &mut *self.scratch.borrow_mut();
         self.pairs.covariances(&kernel, covariances);
-        Solved::new(self.matrix(hyper, &kernel, covariances), &self.data.values, kernel.variance())
+        self.log_likelihood_of(hyper, &kernel, |pair| covariances.of(pair))
+    }
+
+    /// The same of covariances that are computed already.
+    fn log_likelihood_of(&self, hyper: &Hyper, kernel: &Kernel, pair: impl Fn(usize) -> f64) -> f64 {
+        Solved::new(self.matrix(hyper, kernel, pair), &self.data.values, kernel.variance())
             .map_or(f64::NEG_INFINITY, |solved| solved.log_likelihood())
     }
 
-    fn matrix(&self, hyper: &Hyper, kernel: &Kernel, covariances: &PairCovariances) -> Mat<f64> {
+    fn matrix(&self, hyper: &Hyper, kernel: &Kernel, pair: impl Fn(usize) -> f64) -> Mat<f64> {
         let n = self.data.points.len();
         let mut matrix = Mat::<f64>::zeros(n, n);
-        let mut pair = 0;
+        let mut pairs = (0..self.pairs.len()).map(pair);
         for b in 0..n {
             matrix[(b, b)] = kernel.variance() + self.noise(hyper, b);
-            for entry in &mut matrix.col_as_slice_mut(b)[b + 1..] {
-                *entry = covariances.joint[pair] + covariances.main[pair];
-                pair += 1;
-            }
+            let below = &mut matrix.col_as_slice_mut(b)[b + 1..];
+            below.iter_mut().zip(&mut pairs).for_each(|(entry, k)| *entry = k);
         }
         let correlations = tasks::correlations(&hyper.tasks, &self.data.of);
         for (b, r) in correlations.iter().enumerate() {
@@ -190,7 +193,7 @@ impl<'a> Objective<'a> {
         let covariances = &mut *self.scratch.borrow_mut();
         self.pairs.covariances(&kernel, covariances);
         let (n, d) = (self.data.points.len(), self.columns.len());
-        let matrix = self.matrix(hyper, &kernel, covariances);
+        let matrix = self.matrix(hyper, &kernel, |pair| covariances.of(pair));
         let solved = Solved::new(matrix, &self.data.values, kernel.variance()).ok()?;
         let inverse = solved.factor.inverse();
         let alpha = &solved.alpha;
@@ -234,7 +237,7 @@ impl<'a> Objective<'a> {
         let mut pair = 0;
         for b in 0..correlations.len() {
             for a in b + 1..correlations.len() {
-                let k = covariances.joint[pair] + covariances.main[pair];
+                let k = covariances.of(pair);
                 match self.between(&correlations, a, b) {
                     Between::Same(r) => {
                         if let Some(task) = self.data.of[a].checked_sub(1) {
@@ -288,7 +291,7 @@ pub fn search(
     let n = data.points.len().max(1) as f64;
     let mut best = (starts[0].clone(), f64::NEG_INFINITY);
     for start in starts {
-        let objective = Objective::new(columns, pairs, data, &prior);
+        let objective = Objective::new(columns, pairs, data, prior.clone());
         let (cost, packed) = minimise(objective, pack(start), iterations);
         if cost < IMPOSSIBLE && -cost * n > best.1 {
             let found = unpack(shape, &packed, columns.len());
@@ -298,10 +301,43 @@ pub fn search(
     best
 }
 
-/// `ln p(y | X, θ)`; −∞ where it cannot be computed.
-pub fn likelihood(columns: &[Column], pairs: &Pairs, data: &Data, hyper: &Hyper) -> f64 {
-    let prior = Prior::new(hyper.shape, columns, &data.relations);
-    Objective::new(columns, pairs, data, &prior).log_likelihood(hyper)
+/// How probable results are as one column after another is seen otherwise, all else being as it is.
+pub struct Screening<'a> {
+    objective: Objective<'a>,
+    hyper: &'a Hyper,
+    kernel: Kernel,
+    covariances: PairCovariances,
+}
+
+impl<'a> Screening<'a> {
+    /// Of `data` under `hyper`.
+    pub fn new(columns: &'a [Column], pairs: &'a Pairs, data: &'a Data, hyper: &'a Hyper) -> Self {
+        let prior = Prior::new(hyper.shape, columns, &data.relations);
+        let kernel = Kernel::new(columns, hyper);
+        let mut covariances = PairCovariances::default();
+        pairs.covariances(&kernel, &mut covariances);
+        Self { objective: Objective::new(columns, pairs, data, prior), hyper, kernel, covariances }
+    }
+
+    /// `ln p(y | X, θ)` with all columns as they are; −∞ where it cannot be computed.
+    pub fn as_it_is(&self) -> f64 {
+        self.log_likelihood(|pair| self.covariances.of(pair))
+    }
+
+    /// What does not depend on column `j`.
+    pub fn without(&self, j: usize) -> Without {
+        self.objective.pairs.without(j, &self.kernel, &self.covariances)
+    }
+
+    /// The same with `distances` between the results in the column that `without` leaves out.
+    pub fn with(&self, without: &Without, distances: &[f64]) -> f64 {
+        let all = without.with(&self.kernel, distances);
+        self.log_likelihood(|pair| all[pair])
+    }
+
+    fn log_likelihood(&self, pair: impl Fn(usize) -> f64) -> f64 {
+        self.objective.log_likelihood_of(self.hyper, &self.kernel, pair)
+    }
 }
 
 /// `count` sets of hyperparameters from their posterior, `thin` steps of elliptical slice sampling apart (Murray, Adams, MacKay
@@ -315,7 +351,7 @@ pub fn sample(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Hyper> {
     let prior = Prior::new(start.shape, columns, &data.relations);
-    let objective = Objective::new(columns, pairs, data, &prior);
+    let objective = Objective::new(columns, pairs, data, prior.clone());
     let centred =
         |hyper: &Hyper| -> Vec<f64> { pack(hyper).iter().zip(&prior.location).map(|(x, l)| x - l).collect() };
     let at = |x: &[f64]| {
@@ -435,7 +471,7 @@ mod tests {
             }
             let pairs = Pairs::new(&columns, &data.points);
             let prior = Prior::new(shape, &columns, &data.relations);
-            let objective = Objective::new(&columns, &pairs, &data, &prior);
+            let objective = Objective::new(&columns, &pairs, &data, prior.clone());
             let hyper = Hyper {
                 shape,
                 log_lengths: vec![-0.5, 0.2, 0.7],
@@ -468,7 +504,7 @@ mod tests {
         for shape in [Shape::Rough, Shape::Smooth] {
             let start = default_start(shape, &columns, &[]);
             let prior = Prior::new(shape, &columns, &[]);
-            let objective = Objective::new(&columns, &pairs, &data, &prior);
+            let objective = Objective::new(&columns, &pairs, &data, prior.clone());
             let before = objective.log_posterior(&start).unwrap().0;
             let (hyper, density) = search(&columns, &pairs, &data, &[start], 50);
             assert!(density > before + 1.0, "{before} {density}");

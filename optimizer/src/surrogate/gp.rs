@@ -149,19 +149,6 @@ impl Gp {
         self.solved.residual.iter().map(|r| r + self.solved.mean).collect()
     }
 
-    /// The mean output of the function that was measured at `x`, and of how many measurements.
-    pub fn measured_at(&self, x: &[f64]) -> Option<(f64, f64)> {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (i, residual) in self.solved.residual.iter().enumerate() {
-            if self.points[i] == x && self.of.get(i).is_none_or(|task| *task == 0) {
-                let repeats = self.hyper.log_noise.exp() / self.noise[i];
-                sum += repeats * (residual + self.solved.mean);
-                count += repeats;
-            }
-        }
-        (count > 0.0).then(|| (sum / count, count))
-    }
-
     /// Mean and variance of each measurement as all others predict it: `y_i − α_i / K⁻¹_ii` and `1 / K⁻¹_ii` (Rasmussen,
     /// Williams 2006, eq. 5.12). The constant mean stays.
     pub fn left_out(&self) -> Vec<(f64, f64)> {

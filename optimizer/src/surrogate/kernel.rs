@@ -156,15 +156,21 @@ impl Kernel {
 
     /// Writes `k(x, row)` for each row of `table`.
     pub fn covariances(&self, x: &[f64], table: &Table, out: &mut [f64]) {
+        self.covariances_from(0, x, table, out);
+    }
+
+    /// The same for the rows from `first` on.
+    pub fn covariances_from(&self, first: usize, x: &[f64], table: &Table, out: &mut [f64]) {
         let x = &*self.bends.at(x);
-        let mut distances = vec![0.0; table.rows];
-        let mut r2 = vec![0.0; table.rows];
+        let rows = table.rows - first;
+        let mut distances = vec![0.0; rows];
+        let mut r2 = vec![0.0; rows];
         out.fill(0.0);
         wide(
             #[inline(always)]
             || {
                 for (j, column) in table.columns.iter().enumerate() {
-                    self.distances(j, x[j], column, &mut distances);
+                    self.distances(j, x[j], &column[first..], &mut distances);
                     let (precision, rate) = (self.precision[j], self.main_rate[j]);
                     for ((o, r2), d) in out.iter_mut().zip(&mut r2).zip(&distances) {
                         *r2 += precision * d * d;
@@ -176,7 +182,7 @@ impl Kernel {
                 });
             },
         );
-        out.iter_mut().zip(&table.factors).for_each(|(o, factor)| *o *= factor);
+        out.iter_mut().zip(table.factors.iter().skip(first)).for_each(|(o, factor)| *o *= factor);
     }
 
     /// `Σ_i a_i ∂k(x, row_i)/∂x` and `Σ_i b_i ∂k(x, row_i)/∂x`; 0 in nominal columns.
@@ -236,6 +242,13 @@ pub struct PairCovariances {
     squares: Vec<f64>,
 }
 
+impl PairCovariances {
+    /// That of one pair.
+    pub fn of(&self, pair: usize) -> f64 {
+        self.joint[pair] + self.main[pair]
+    }
+}
+
 impl Pairs {
     /// All pairs of `points`.
     pub fn new(columns: &[Column], points: &[Point]) -> Self {
@@ -254,10 +267,16 @@ impl Pairs {
         Self { distances, points: points.len() }
     }
 
+    /// `|Δ_j|` of every pair of `points` with the numbers of column `j` bent.
+    pub fn bent_distances(points: &[Point], j: usize, bend: Bend) -> Vec<f64> {
+        let placed: Vec<f64> = points.iter().map(|p| bend.at(p[j])).collect();
+        by_pair(&placed, |a, b| (a - b).abs())
+    }
+
     /// The same with the numbers of column `j` bent.
     pub fn bent(&self, points: &[Point], j: usize, bend: Bend) -> Self {
         let mut bent = self.clone();
-        bent.distances[j] = by_pair(points, |a, b| (bend.at(a[j]) - bend.at(b[j])).abs());
+        bent.distances[j] = Self::bent_distances(points, j, bend);
         bent
     }
 
@@ -309,6 +328,23 @@ impl Pairs {
         );
     }
 
+    /// Takes out of `all`, the covariances under `kernel`, what column `j` has to do with them.
+    pub fn without(&self, j: usize, kernel: &Kernel, all: &PairCovariances) -> Without {
+        let (precision, rate) = (kernel.precision[j], kernel.main_rate[j]);
+        let mut without = Without { column: j, squares: all.squares.clone(), main: all.main.clone() };
+        wide(
+            #[inline(always)]
+            || {
+                let parts = without.squares.iter_mut().zip(&mut without.main);
+                for ((r2, main), d) in parts.zip(&self.distances[j]) {
+                    *r2 = (*r2 - precision * d * d).max(0.0);
+                    *main -= kernel.main_signal * of_scaled(rate * d).0;
+                }
+            },
+        );
+        without
+    }
+
     /// `Σ_pairs w ∂k/∂ ln ℓ_j`, then `Σ_pairs w ∂k/∂ ln λ_j`, for each column `j`.
     pub fn length_gradients(
         &self,
@@ -338,8 +374,36 @@ impl Pairs {
     }
 }
 
+/// What all columns but one add to the covariance of every pair.
+#[derive(Clone, Debug)]
+pub struct Without {
+    column: usize,
+    squares: Vec<f64>,
+    main: Vec<f64>,
+}
+
+impl Without {
+    /// The covariance of every pair with these `distances` in that column.
+    pub fn with(&self, kernel: &Kernel, distances: &[f64]) -> Vec<f64> {
+        let (precision, rate) = (kernel.precision[self.column], kernel.main_rate[self.column]);
+        let mut squares = self.squares.clone();
+        let mut all = self.main.clone();
+        wide(
+            #[inline(always)]
+            || {
+                for ((r2, k), d) in squares.iter_mut().zip(&mut all).zip(distances) {
+                    *r2 += precision * d * d;
+                    *k += kernel.main_signal * of_scaled(rate * d).0;
+                }
+                kernel.shape.each(&squares, all.iter_mut(), |k, (value, _)| *k += kernel.signal * value);
+            },
+        );
+        all
+    }
+}
+
 /// `distance` of every two of `points`, in the order of [`Pairs`].
-fn by_pair(points: &[Point], distance: impl Fn(&[f64], &[f64]) -> f64) -> Vec<f64> {
+fn by_pair<T>(points: &[T], distance: impl Fn(&T, &T) -> f64) -> Vec<f64> {
     let mut all = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (i, b) in points.iter().enumerate() {
         all.extend(points[i + 1..].iter().map(|a| distance(a, b)));

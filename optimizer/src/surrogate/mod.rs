@@ -2,6 +2,7 @@
 
 pub mod bend;
 pub mod draws;
+pub mod finer;
 pub mod fit;
 pub mod gp;
 pub mod kernel;
@@ -14,6 +15,7 @@ pub mod warp;
 
 pub use bend::{Bend, Bends, End};
 pub use draws::Draws;
+pub use finer::Finer;
 pub use gp::{Data, Gp, GpError, Hyper, Posterior};
 pub use kernel::{Pairs, Shape};
 pub use paths::Paths;

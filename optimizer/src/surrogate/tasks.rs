@@ -68,20 +68,20 @@ pub fn noise_factor(tasks: &[Task], of: &[usize], row: usize) -> f64 {
     task.map_or(1.0, |t| tasks[t].log_noise.exp())
 }
 
-/// The covariance of every two of `points` with their tasks, without noise.
+/// The covariance of every two of `points` with their tasks, without noise: the lower triangle.
 pub fn covariance(kernel: &Kernel, hyper: &Hyper, points: &[Point], of: &[usize]) -> Mat<f64> {
     let n = points.len();
     let table = kernel.table(points);
     let correlations = correlations(&hyper.tasks, of);
     let mut matrix = Mat::<f64>::zeros(n, n);
     for (j, point) in points.iter().enumerate() {
-        let column = matrix.col_as_slice_mut(j);
-        kernel.covariances(point, &table, column);
+        let column = &mut matrix.col_as_slice_mut(j)[j..];
+        kernel.covariances_from(j, point, &table, column);
         // the diagonal by formula: rounding must not make a row differ from itself
-        column[j] = kernel.variance();
-        for (i, (entry, r)) in column.iter_mut().zip(&correlations).enumerate() {
-            let relation = if of[i] == of[j] { Between::Same(*r) } else { Between::Two(r * correlations[j]) };
-            *entry = relation.apply(*entry);
+        column[0] = kernel.variance();
+        for (i, (entry, r)) in column.iter_mut().zip(correlations.iter().skip(j)).enumerate() {
+            let same = of[j + i] == of[j];
+            *entry = if same { Between::Same(*r) } else { Between::Two(r * correlations[j]) }.apply(*entry);
         }
     }
     matrix
