@@ -8,6 +8,7 @@
 
 mod volume;
 
+use autoopt_epoch::front::{Values, by_compromise, front, range};
 use autoopt_epoch::message::{Ask, Goal, Observation};
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -22,7 +23,7 @@ use crate::space::{Codec, Point};
 use crate::surrogate::warp::Warp;
 use crate::surrogate::{GpError, Paths};
 
-pub use volume::{Values, added, dominates, front, reference, volume};
+pub use volume::{added, reference, volume};
 
 /// Functions drawn of each goal, and the same for more than two goals, where volumes are costly.
 const DRAWS: usize = 32;
@@ -109,7 +110,7 @@ impl<'a> Trade<'a> {
         let best: Vec<Values> = front(&expected).into_iter().map(|i| expected[i].clone()).collect();
         let spread: Vec<f64> = (0..goals.models.len())
             .map(|m| {
-                let (low, high) = volume::range(expected.iter().map(|v| v[m]));
+                let (low, high) = range(expected.iter().map(|v| v[m]));
                 if high > low { high - low } else { high.abs().max(1.0) }
             })
             .collect();
@@ -253,19 +254,12 @@ pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
         })
         .collect();
     let best = front(&expected);
-    let ranges: Vec<(f64, f64)> =
-        (0..goals_of(ask)).map(|m| volume::range(best.iter().map(|i| expected[*i][m]))).collect();
-    let distance = |i: usize| -> f64 {
-        let part =
-            |(x, (low, high)): (&f64, &(f64, f64))| if high > low { (x - low) / (high - low) } else { 0.0 };
-        expected[i].iter().zip(&ranges).map(part).map(|p| p * p).sum()
-    };
-    let mut order = best;
-    order.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b)));
+    let values: Vec<&Values> = best.iter().map(|i| &expected[*i]).collect();
+    let order = by_compromise(&values).into_iter().map(|i| best[i]);
     let goals = goals(ask);
     let told = |i: usize| Best {
         parameters: seen[i].parameters.clone(),
         values: expected[i].iter().zip(&goals).map(|(x, goal)| -goal.sign() * x).collect(),
     };
-    Ok(order.into_iter().map(told).collect())
+    Ok(order.map(told).collect())
 }
