@@ -94,7 +94,7 @@ fn several_objectives_are_checked_and_what_needs_a_single_one_is_refused_beside_
     let cases = [
         ("seed = 1", "seed = 2", ""),
         ("seed = 1", "at_end = \"best\"", "at_end: an experiment with several objectives has no best trial"),
-        ("[\"local\"]", "[\"a\", \"b\"]", "clusters: several objectives are compared on one cluster only"),
+        ("[\"local\"]", "[\"a\", \"b\"]", ""),
         ("trials = 15", "trials = 15\nstop_below = 0.01", "budget.stop_below: of several objectives no"),
         ("[bench]", "[confirm]\n\n[bench]", "confirm: an experiment with several objectives has a front"),
         (

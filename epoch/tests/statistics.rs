@@ -210,6 +210,7 @@ fn a_trend_is_found_where_there_is_one_and_seldom_where_there_is_none() {
         let run = |n: i64| Run {
             at: Timestamp::from_millis(n * 600_000 + n % 3 * 1000),
             objective: cluster.run(50.0),
+            others: Vec::new(),
         };
         drift(0.95, &(0..12).map(run).collect::<Vec<_>>()).unwrap().found
     };
@@ -224,7 +225,11 @@ fn a_trend_is_found_where_there_is_one_and_seldom_where_there_is_none() {
 #[test]
 fn a_trend_is_told_as_the_change_over_the_whole() {
     let runs: Vec<Run> = (0..5)
-        .map(|n| Run { at: Timestamp::from_millis(n * 1_800_000), objective: 100.0 * 0.9_f64.powi(n as i32) })
+        .map(|n| Run {
+            at: Timestamp::from_millis(n * 1_800_000),
+            objective: 100.0 * 0.9_f64.powi(n as i32),
+            others: Vec::new(),
+        })
         .collect();
     let told = drift(0.95, &runs).unwrap();
     assert!((told.change - (0.9_f64.powi(4) - 1.0)).abs() < 1e-9 && told.found, "{told:?}");

@@ -12,7 +12,7 @@ use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
 use crate::show::{Tone, ago, cell, change, figure, lines, plain, say, say_json, spell, table};
-use crate::standing::{Standing, UNCONFIRMED, activity};
+use crate::standing::{Standing, UNCONFIRMED, activity, in_terms};
 
 /// Show how everything, or one experiment, stands
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,8 @@ pub(crate) fn on_front(e: &ExperimentSummary) -> String {
         1 => "1 trial".to_owned(),
         n => format!("{n} trials"),
     };
-    format!("{count} that no other is better than in everything")
+    let terms = in_terms(e).map(|terms| format!(", {}", plain(&terms))).unwrap_or_default();
+    format!("{count} that no other is better than in everything{terms}")
 }
 
 /// The trials between which a choice is left, with what each objective came to.
@@ -112,6 +113,8 @@ pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let (spec, front) = (&detail.spec, &detail.summary.front);
     let objectives = std::iter::once(&spec.objective).chain(&spec.other_objectives);
     let mut header = vec!["trial".to_owned()];
+    let several = in_terms(&detail.summary).is_some();
+    header.extend(several.then(|| "cluster".to_owned()));
     header.extend(objectives.map(|o| {
         let unit = o.unit.as_deref().map(|unit| format!(" ({unit})")).unwrap_or_default();
         let way = if o.minimize.is_some() { "least" } else { "most" };
@@ -121,6 +124,7 @@ pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let mut shown = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for trial in front {
         let mut row = vec![if trial.number == 0 { cell("baseline") } else { cell(trial.number) }];
+        row.extend(several.then(|| cell(&trial.cluster)));
         row.extend(trial.values.iter().map(|value| cell(figure(*value))));
         row.extend(
             spec.parameters

@@ -60,6 +60,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             parameters: best.parameters.clone(),
         }),
         front: e.front.iter().map(front).collect(),
+        factors: e.factors.clone(),
         outlook: e.outlook.as_deref().cloned(),
         recommended: e
             .recommended()
@@ -75,7 +76,13 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
 }
 
 fn front(f: &FrontTrial) -> FrontView {
-    FrontView { trial: f.trial, number: f.number, values: f.values.clone(), parameters: f.parameters.clone() }
+    FrontView {
+        trial: f.trial,
+        number: f.number,
+        cluster: f.cluster.clone(),
+        values: f.values.clone(),
+        parameters: f.parameters.clone(),
+    }
 }
 
 fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {

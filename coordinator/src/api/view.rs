@@ -56,6 +56,10 @@ pub struct ExperimentSummary {
     /// the first objective.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub front: Vec<FrontView>,
+    /// With several objectives and clusters: by cluster what its values of each objective are multiplied by to be in the front's terms,
+    /// which are those of the first cluster here. They follow from the baselines so far.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub factors: BTreeMap<String, Vec<f64>>,
     /// What the optimizer made of the results when it last answered; absent while it has no model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
@@ -111,7 +115,11 @@ pub struct FrontView {
     pub trial: TrialId,
     /// 0 is the baseline.
     pub number: u32,
-    /// Of each objective, in the order of the experiment's.
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
+    /// Of each objective, in the order of the experiment's. With several clusters in the terms of one of them: each beside the baseline
+    /// of its own cluster.
     pub values: Vec<f64>,
     pub parameters: Parameters,
 }

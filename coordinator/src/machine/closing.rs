@@ -169,7 +169,9 @@ impl Epoch {
 /// The best value beside the baseline of its own cluster, and the relative gain; positive is better. Of several objectives, the front.
 fn summary(experiment: &Experiment) -> (String, Option<f64>) {
     if !experiment.front.is_empty() {
+        let several = experiment.sites.len() > 1;
         let each = experiment.front.iter().map(|f| match f.number {
+            0 if several => format!("the baseline of `{}`", f.cluster),
             0 => "the baseline".to_owned(),
             number => format!("trial {number}"),
         });

@@ -8,7 +8,7 @@ use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Observation, Outlook, Stage, TrialKind};
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Run, in_terms_of};
+use autoopt_epoch::statistics::{Run, Terms};
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,10 @@ pub struct Experiment {
     /// objective, best first.
     #[serde(default)]
     pub front: Vec<FrontTrial>,
+    /// With several objectives and clusters: by cluster what its values of each objective are multiplied by to be in the front's terms,
+    /// which are those of the first cluster here.
+    #[serde(default)]
+    pub factors: BTreeMap<String, Vec<f64>>,
     /// What the optimizer made of the results when it last answered.
     #[serde(default)]
     pub outlook: Option<Box<Outlook>>,
@@ -90,6 +94,7 @@ impl Experiment {
             ask_after: self.ask_after,
             best: self.best.clone(),
             front: self.front.clone(),
+            factors: self.factors.clone(),
             outlook: self.outlook.clone(),
             calm: self.calm,
             cut_short: self.cut_short,
@@ -127,13 +132,9 @@ impl Experiment {
         by_model.or(measured).filter(|(number, _)| *number > 0)
     }
 
-    /// What a value of one cluster is multiplied by to be in the terms of another one.
-    pub(super) fn factor(&self, other: &str, own: &str) -> f64 {
-        if other == own {
-            return 1.0;
-        }
-        let runs = |cluster: &str| self.sites.get(cluster).map_or(&[][..], |site| &site.runs);
-        in_terms_of(runs(other), runs(own))
+    /// How values of its clusters compare in an objective, counted from 0: by the baselines' runs so far.
+    pub(super) fn terms(&self, objective: usize) -> Terms<'_> {
+        Terms::new(objective, self.sites.iter().map(|(cluster, site)| (cluster.as_str(), &site.runs[..])))
     }
 
     /// How many epochs of a trial are to be measured.
@@ -251,7 +252,10 @@ pub struct Best {
 pub struct FrontTrial {
     pub trial: TrialId,
     pub number: u32,
-    /// Of each objective, in their order.
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
+    /// Of each objective, in their order; with several clusters in the terms of one of them.
     pub values: Vec<f64>,
     pub parameters: Parameters,
 }

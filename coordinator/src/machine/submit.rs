@@ -58,6 +58,7 @@ impl Turn<'_> {
             sites: BTreeMap::new(),
             best: None,
             front: Vec::new(),
+            factors: BTreeMap::new(),
             outlook: None,
             calm: 0,
             cut_short: false,

@@ -44,6 +44,7 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         sites: BTreeMap::new(),
         best: None,
         front: Vec::new(),
+        factors: BTreeMap::new(),
         outlook: None,
         calm: 0,
         cut_short: false,

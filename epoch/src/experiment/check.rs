@@ -210,13 +210,6 @@ fn several_objectives(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
             "remove it; `trials` and `wall_time` end the search",
         );
     }
-    if spec.clusters.len() > 1 {
-        refuse(
-            "clusters",
-            "several objectives are compared on one cluster only",
-            "one cluster, or one objective",
-        );
-    }
 }
 
 fn at_least_one(problems: &mut Vec<Problem>, path: &str, given: u32) {

@@ -56,7 +56,7 @@ pub struct ExperimentSpec {
     pub metrics: Vec<Metric>,
     pub objective: Objective,
     /// Further objectives, none of which may be given up for another: what is sought is the front of the trials that no other one is
-    /// better than in everything. On one cluster, without `[confirm]`.
+    /// better than in everything. Without `[confirm]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_objectives: Vec<Objective>,
     /// Over metrics: `latency_p95 <= 50`. A trial that breaks one is `violated`.
