@@ -228,6 +228,9 @@ pub struct Earlier {
     pub name: String,
     /// Which way its objective is better.
     pub goal: Goal,
+    /// The same of its further objectives, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_goals: Vec<Goal>,
     /// Its measured trials, baselines among them: values are compared as parts of these, or by how far they are from them.
     pub results: Vec<Observation>,
 }

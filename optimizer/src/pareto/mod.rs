@@ -8,6 +8,7 @@
 
 mod volume;
 
+use autoopt_epoch::experiment::{Algorithm, Earlier, WarmStart};
 use autoopt_epoch::front::{Values, by_compromise, front, range};
 use autoopt_epoch::message::{Ask, Goal, Observation};
 use rand::RngExt;
@@ -43,12 +44,26 @@ fn goals(ask: &Ask) -> Vec<Goal> {
 /// `ask` with goal `m` for its only one.
 fn only(ask: &Ask, m: usize) -> Ask {
     let Some(other) = m.checked_sub(1) else { return Ask { other_goals: Vec::new(), ..ask.clone() } };
-    let results = ask.results.iter().map(|r| Observation {
-        objective: r.others.get(other).copied(),
-        std_error: None,
-        ..r.clone()
+    let of_other = |results: &[Observation]| -> Vec<Observation> {
+        let of = |r: &Observation| Observation {
+            objective: r.others.get(other).copied(),
+            std_error: None,
+            ..r.clone()
+        };
+        results.iter().map(of).collect()
+    };
+    // an earlier experiment that does not tell which way is better in this goal says nothing of it
+    let earlier = ask.algorithm.warm_start.iter().filter_map(|given| match given {
+        WarmStart::Earlier(earlier) => Some(WarmStart::Earlier(Earlier {
+            goal: *earlier.other_goals.get(other)?,
+            results: of_other(&earlier.results),
+            ..earlier.clone()
+        })),
+        WarmStart::File(_) => None,
     });
-    Ask { goal: ask.other_goals[other], other_goals: Vec::new(), results: results.collect(), ..ask.clone() }
+    let algorithm = Algorithm { warm_start: earlier.collect(), ..ask.algorithm.clone() };
+    let (goal, results) = (ask.other_goals[other], of_other(&ask.results));
+    Ask { goal, other_goals: Vec::new(), results, algorithm, ..ask.clone() }
 }
 
 /// A model of each goal.
@@ -262,4 +277,46 @@ pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
         values: expected[i].iter().zip(&goals).map(|(x, goal)| -goal.sign() * x).collect(),
     };
     Ok(order.map(told).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn each_goal_hears_its_own_values_of_earlier_experiments_too() {
+        let id = "0192a3b4-c5d6-7e8f-9012-000000000001";
+        let result = |objective: f64, others: Value| {
+            json!({
+                "trial": id, "number": 0, "kind": "baseline", "cluster": "a", "outcome": "measured", "parameters": {},
+                "objective": objective, "others": others,
+            })
+        };
+        let told = json!({"name": "old", "goal": "minimize", "other_goals": ["maximize"], "results": [result(3.0, json!([4.0]))]});
+        let untold = json!({"name": "older", "goal": "minimize", "results": [result(5.0, json!([]))]});
+        let ask: Ask = serde_json::from_value(json!({
+            "ask": id, "experiment": "e", "experiment_id": id, "number": 1, "seed": 0,
+            "algorithm": {"name": "gp", "warm_start": [told, untold]}, "goal": "maximize", "other_goals": ["minimize"],
+            "parameters": [], "budget": 1, "parallel": 1, "results": [result(1.0, json!([2.0]))], "pending": [],
+        }))
+        .unwrap();
+        let heard = |m: usize| {
+            let ask = only(&ask, m);
+            assert_eq!(ask.other_goals, []);
+            let earlier = ask.algorithm.warm_start.iter().map(|given| match given {
+                WarmStart::Earlier(e) => (e.goal, e.results[0].objective),
+                WarmStart::File(name) => panic!("{name} was read"),
+            });
+            (ask.goal, ask.results[0].objective, earlier.collect::<Vec<_>>())
+        };
+        let (most, least) = (Goal::Maximize, Goal::Minimize);
+        assert_eq!(heard(0), (most, Some(1.0), vec![(least, Some(3.0)), (least, Some(5.0))]));
+        assert_eq!(
+            heard(1),
+            (least, Some(2.0), vec![(most, Some(4.0))]),
+            "of the other one nothing is known"
+        );
+    }
 }
