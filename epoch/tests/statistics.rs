@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoopt_epoch::message::Goal;
 use autoopt_epoch::statistics::{
-    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, claim, drift, pairs_wanted,
+    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, claim, drift, level_of_each, pairs_wanted, told_of,
 };
 use autoopt_epoch::time::Timestamp;
 use proptest::prelude::*;
@@ -117,6 +117,36 @@ fn the_interval_covers_a_true_gain_at_its_nominal_rate() {
             }
         }
     }
+}
+
+#[test]
+fn the_intervals_of_several_objectives_hold_together_at_the_level_of_all() {
+    let claims = |seed: u64, ratio, level| -> Vec<Claim> {
+        let of =
+            |i| claim(Goal::Maximize, level, &one(Cluster::new(3 * seed + i, CALM).pairs(6, ratio))).unwrap();
+        (0..3).map(of).collect()
+    };
+    let each = level_of_each(0.95, 3);
+    assert!((each - 0.983_333).abs() < 1e-6 && level_of_each(0.95, 1) == 0.95);
+    let cover = |seed, level| claims(seed, 1.1, level).iter().all(|c| c.low <= 0.1 && 0.1 <= c.high);
+    let (together, error) = rate(1000, 0.95, |seed| cover(seed, each));
+    assert!((together - 0.95).abs() <= 3.0 * error, "{together}");
+    let (apart, _) = rate(1000, 0.95, |seed| cover(seed, 0.95));
+    assert!(apart < 0.95 - 3.0 * error, "intervals of 95 % each do not: {apart}");
+    let (shown, error) =
+        rate(1000, 0.025, |seed| claims(seed, 1.0, each).iter().any(|c| c.verdict == Verdict::Shown));
+    assert!(shown <= 0.025 + 3.0 * error, "{shown}");
+}
+
+#[test]
+fn an_objective_that_was_given_up_for_another_is_told_to_be_worse() {
+    let told = |ratio, counts| {
+        let all = Cluster::new(1, Weather { noise: 1e-9, ..CALM }).pairs(4, ratio);
+        told_of(&claim(Goal::Minimize, 0.975, &one(all)).unwrap(), "latency", Some("ms"), counts)
+    };
+    assert_eq!(told(0.8, true), "gain in latency +20.0 % [20.0, 20.0], shown");
+    assert_eq!(told(1.2, true), "gain in latency -20.0 % [-20.0, -20.0], shown to be worse");
+    assert_eq!(told(1.2, false), "gain in latency -20.0 % [-20.0, -20.0], not shown");
 }
 
 #[test]

@@ -145,6 +145,10 @@ fn clusters_of_different_speed_in_one_goal_have_the_front_of_equal_ones() {
         let front = recommend_front(&on_two_clusters(24, factors)).unwrap();
         assert_eq!(parameters(&front), parameters(&equal), "{factors:?}");
     }
+    // an answer tells what would be recommended by now: the most probable model of each goal, where `equal` averages over several
+    let told = suggest(&on_two_clusters(24, [1.0, 2.0])).unwrap().compromise.unwrap();
+    let place = equal.iter().position(|b| b.parameters == told.parameters);
+    assert!(place.is_some_and(|i| i < 2), "{told:?} {equal:?}");
     // what is proposed is as near to the line between the bowls' centres, which is the front
     let proposed = |factors| {
         let parameters = suggest(&on_two_clusters(24, factors)).unwrap().parameters;

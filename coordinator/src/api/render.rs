@@ -96,6 +96,7 @@ fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {
         void: c.void,
         stopped: c.stopped.clone(),
         claim: c.claim.clone(),
+        other_claims: c.other_claims.clone(),
         told: c.told(&e.spec),
     }
 }
@@ -118,6 +119,8 @@ fn pair(p: &PairRun) -> PairView {
         baseline_first: p.baseline_first,
         baseline: p.baseline,
         recommended: p.recommended,
+        baseline_others: p.baseline_others.clone(),
+        recommended_others: p.recommended_others.clone(),
         void: p.void.clone(),
     }
 }

@@ -148,6 +148,7 @@ impl Turn<'_> {
         let detail = json!({
             "best": row.best, "gain": gain, "outcomes": row.outcomes, "reason": row.reason, "trials": trials,
             "claim": row.confirmation.as_ref().and_then(|c| c.claim.as_ref()),
+            "other_claims": row.confirmation.as_ref().map(|c| &c.other_claims),
         });
         let confirmed = experiment.confirmation.as_ref().map(|c| format!("; {}", c.told(&experiment.spec)));
         let confirmed = confirmed.unwrap_or_default();

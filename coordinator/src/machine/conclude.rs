@@ -319,7 +319,7 @@ fn std_error(values: &[f64]) -> Option<f64> {
 }
 
 /// Of each further objective.
-fn mean_others(measurements: &[Measurement]) -> Vec<f64> {
+pub(super) fn mean_others(measurements: &[Measurement]) -> Vec<f64> {
     let count = measurements.iter().map(|m| m.others.len()).min().unwrap_or(0);
     let of = |i: usize| mean(&measurements.iter().map(|m| m.others[i]).collect::<Vec<f64>>());
     (0..count).filter_map(of).collect()

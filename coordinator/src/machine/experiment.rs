@@ -6,7 +6,7 @@ use std::sync::Arc;
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Observation, Outlook, Stage, TrialKind};
+use autoopt_epoch::message::{Compromise, Observation, Outlook, Stage, TrialKind};
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::{Run, Terms};
 use autoopt_epoch::time::Timestamp;
@@ -50,6 +50,9 @@ pub struct Experiment {
     /// What the optimizer made of the results when it last answered.
     #[serde(default)]
     pub outlook: Option<Box<Outlook>>,
+    /// With several objectives: what the optimizer would recommend when it last answered.
+    #[serde(default)]
+    pub compromise: Option<Box<Compromise>>,
     /// Answers in a row that expected less gain than `budget.stop_below`.
     #[serde(default)]
     pub calm: u32,
@@ -96,6 +99,7 @@ impl Experiment {
             front: self.front.clone(),
             factors: self.factors.clone(),
             outlook: self.outlook.clone(),
+            compromise: self.compromise.clone(),
             calm: self.calm,
             cut_short: self.cut_short,
             confirmation: self.confirmation.clone(),
@@ -118,17 +122,22 @@ impl Experiment {
     }
 
     /// The values to go on with and the number of a trial that had them: those that are or were confirmed; before that what the
-    /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. `None` while neither
-    /// beats the baseline, and where there are several objectives.
+    /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. With several objectives they
+    /// are a compromise. `None` while neither is better than the baseline.
     pub fn recommended(&self) -> Option<(u32, &Parameters)> {
-        if !self.spec.other_objectives.is_empty() {
-            return None;
-        }
         if let Some(confirmation) = &self.confirmation {
             return Some((confirmation.number, &confirmation.parameters));
         }
-        let by_model = self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters));
-        let measured = self.best.as_ref().map(|b| (b.number, &b.parameters));
+        let (by_model, measured) = match self.spec.other_objectives.is_empty() {
+            true => (
+                self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters)),
+                self.best.as_ref().map(|b| (b.number, &b.parameters)),
+            ),
+            false => (
+                self.compromise.as_ref().map(|c| (c.number, &c.parameters)),
+                self.measured_compromise().map(|f| (f.number, &f.parameters)),
+            ),
+        };
         by_model.or(measured).filter(|(number, _)| *number > 0)
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use autoopt_epoch::failure::Outcome;
-use autoopt_epoch::front::{Values, front};
+use autoopt_epoch::front::{Values, by_compromise, front};
 use autoopt_epoch::id::TrialId;
 use autoopt_epoch::message::{Goal, Observation, TrialKind};
 use autoopt_epoch::statistics::Terms;
@@ -22,9 +22,20 @@ impl Experiment {
         }
         let terms: Vec<Terms<'_>> = (0..goals.len()).map(|objective| self.terms(objective)).collect();
         let searched = self.results.iter().filter(|r| self.is_candidate(r));
-        let measured: Vec<FrontTrial> = searched.filter_map(|r| in_terms(&terms, r)).collect();
-        let costs: Vec<Values> = measured.iter().map(|t| costs(&goals, &t.values)).collect();
-        let mut best: Vec<FrontTrial> = front(&costs).into_iter().map(|i| measured[i].clone()).collect();
+        let measured: Vec<(&Observation, Vec<f64>)> =
+            searched.filter_map(|r| Some((r, in_terms(&terms, r)?))).collect();
+        let costs: Vec<Values> = measured.iter().map(|(_, values)| costs(&goals, values)).collect();
+        let of_front = |i: usize| {
+            let (result, values) = &measured[i];
+            FrontTrial {
+                trial: result.trial,
+                number: result.number,
+                cluster: result.cluster.clone(),
+                values: values.clone(),
+                parameters: result.parameters.clone(),
+            }
+        };
+        let mut best: Vec<FrontTrial> = front(&costs).into_iter().map(of_front).collect();
         let first = |t: &FrontTrial| -goals[0].sign() * t.values[0];
         best.sort_by(|a, b| first(a).total_cmp(&first(b)));
         let mut factors = BTreeMap::new();
@@ -35,6 +46,14 @@ impl Experiment {
         }
         self.front = best;
         self.factors = factors;
+    }
+
+    /// The trial of the front that is nearest to the best of every objective.
+    pub(super) fn measured_compromise(&self) -> Option<&FrontTrial> {
+        let goals = self.spec.goals();
+        let costs: Vec<Values> = self.front.iter().map(|t| costs(&goals, &t.values)).collect();
+        let nearest = *by_compromise(&costs.iter().collect::<Vec<_>>()).first()?;
+        self.front.get(nearest)
     }
 
     /// Whether a result is of the search: the best of many runs of one configuration is no better configuration.
@@ -50,18 +69,12 @@ impl Experiment {
     }
 }
 
-/// A result with its values in the common terms, if it has all of them.
-fn in_terms(terms: &[Terms<'_>], result: &Observation) -> Option<FrontTrial> {
+/// The values of a result in the common terms, if it has all of them.
+fn in_terms(terms: &[Terms<'_>], result: &Observation) -> Option<Vec<f64>> {
     let measured = result.objective.iter().chain(&result.others);
     let values: Vec<f64> =
         measured.zip(terms).map(|(value, terms)| terms.of(&result.cluster, *value)).collect();
-    (values.len() == terms.len()).then(|| FrontTrial {
-        trial: result.trial,
-        number: result.number,
-        cluster: result.cluster.clone(),
-        values,
-        parameters: result.parameters.clone(),
-    })
+    (values.len() == terms.len()).then_some(values)
 }
 
 /// In the sense "smaller is better".

@@ -60,6 +60,7 @@ impl Turn<'_> {
             front: Vec::new(),
             factors: BTreeMap::new(),
             outlook: None,
+            compromise: None,
             calm: 0,
             cut_short: false,
             confirmation: None,
@@ -85,6 +86,7 @@ impl Turn<'_> {
                 ask: None,
                 note: Some(format!("preset {} of {}", i + 1, spec.presets.len())),
                 outlook: None,
+                compromise: None,
             };
             self.accept(id, trial, given, parameters);
         }

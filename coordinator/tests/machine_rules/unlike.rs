@@ -31,6 +31,7 @@ fn on(cluster: &str, x: i64) -> message::Trial {
         cluster: Some(cluster.into()),
         note: None,
         outlook: None,
+        compromise: None,
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn experiment(name: &str) -> Experiment {
         front: Vec::new(),
         factors: BTreeMap::new(),
         outlook: None,
+        compromise: None,
         calm: 0,
         cut_short: false,
         confirmation: None,

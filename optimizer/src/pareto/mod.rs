@@ -10,13 +10,13 @@ mod volume;
 
 use autoopt_epoch::experiment::{Algorithm, Earlier, WarmStart};
 use autoopt_epoch::front::{Values, by_compromise, front, range};
-use autoopt_epoch::message::{Ask, Goal, Observation};
+use autoopt_epoch::message::{Ask, Compromise, Goal, Observation};
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::acquisition::Acquisition;
 use crate::design;
-use crate::known::Known;
+use crate::known::{Known, Seen};
 use crate::model::{self, Model};
 use crate::outlook::Models;
 use crate::propose::perturb;
@@ -86,12 +86,28 @@ impl Goals {
         Ok(Some(goals))
     }
 
-    /// Evaluated points that may be recommended, each once.
+    /// What was evaluated and may be recommended, each point once.
+    fn recommendable(&self) -> Vec<&Seen> {
+        let mut seen: Vec<&Seen> = self.known[0].measured().filter(|s| s.allowed).collect();
+        seen.dedup_by(|a, b| a.point == b.point);
+        seen
+    }
+
+    /// The points of these.
     fn evaluated(&self) -> Vec<Point> {
-        let measured = self.known[0].measured().filter(|s| s.allowed);
-        let mut points: Vec<Point> = measured.map(|s| s.point.clone()).collect();
-        points.dedup();
-        points
+        self.recommendable().into_iter().map(|s| s.point.clone()).collect()
+    }
+
+    /// What gives away least of each goal.
+    fn compromise(&self) -> Option<Compromise> {
+        let seen = self.recommendable();
+        let expected: Vec<Values> = seen.iter().map(|s| self.expected(&s.point)).collect();
+        let nearest = seen[*best_first(&expected).first()?];
+        Some(Compromise {
+            trial: nearest.trial,
+            number: nearest.number,
+            parameters: nearest.parameters.clone(),
+        })
     }
 
     /// What is expected of `point`, in the sense "smaller is better".
@@ -99,6 +115,13 @@ impl Goals {
         let mean = |m: &Model| m.warp.invert(m.acquisition.objective.mean_at(point));
         self.models.iter().map(mean).collect()
     }
+}
+
+/// The front of points with these values, the compromise first.
+fn best_first(expected: &[Values]) -> Vec<usize> {
+    let best = front(expected);
+    let values: Vec<&Values> = best.iter().map(|i| &expected[*i]).collect();
+    by_compromise(&values).into_iter().map(|i| best[i]).collect()
 }
 
 fn goals_of(ask: &Ask) -> usize {
@@ -185,8 +208,8 @@ impl<'a> Trade<'a> {
     }
 }
 
-/// The point whose values are expected to add most to the front, neither evaluated nor pending; `None` while there is no model, or if
-/// every candidate is taken. `prepare` may add to what counts beside the goals.
+/// The point whose values are expected to add most to the front, neither evaluated nor pending, and what would be recommended by now;
+/// `None` while there is no model, or if every candidate is taken. `prepare` may add to what counts beside the goals.
 pub fn propose(
     ask: &Ask,
     codec: &Codec,
@@ -194,7 +217,7 @@ pub fn propose(
     candidates: usize,
     seed: u64,
     prepare: impl FnOnce(&mut Model) -> Result<(), GpError>,
-) -> Result<Option<Point>, GpError> {
+) -> Result<Option<(Point, Option<Compromise>)>, GpError> {
     let Some(mut goals) = Goals::new(ask, codec, seed)? else { return Ok(None) };
     prepare(&mut goals.models[0])?;
     let mut rng = design::generator(seed);
@@ -233,7 +256,8 @@ pub fn propose(
             }
         }
     }
-    Ok(best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, point)| point))
+    let best = best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(best.map(|(_, point)| (point, goals.compromise())))
 }
 
 fn allowed(codec: &Codec, known: &Known, point: Point, rng: &mut Xoshiro256PlusPlus) -> Option<Point> {
@@ -268,15 +292,12 @@ pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
             ensembles.iter().map(|e| mean(e.models())).collect()
         })
         .collect();
-    let best = front(&expected);
-    let values: Vec<&Values> = best.iter().map(|i| &expected[*i]).collect();
-    let order = by_compromise(&values).into_iter().map(|i| best[i]);
     let goals = goals(ask);
     let told = |i: usize| Best {
         parameters: seen[i].parameters.clone(),
         values: expected[i].iter().zip(&goals).map(|(x, goal)| -goal.sign() * x).collect(),
     };
-    Ok(order.map(told).collect())
+    Ok(best_first(&expected).into_iter().map(told).collect())
 }
 
 #[cfg(test)]
