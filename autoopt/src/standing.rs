@@ -91,8 +91,12 @@ pub(crate) fn in_terms(summary: &ExperimentSummary) -> Option<String> {
 }
 
 /// How the best trial was found to be better, if nothing was measured afresh.
-pub(crate) const UNCONFIRMED: &str =
-    "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)";
+pub(crate) const fn unconfirmed(summary: &ExperimentSummary) -> &'static str {
+    match summary.front.is_empty() {
+        true => "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)",
+        false => "a front of single measurements, not confirmed (`[confirm]` in the experiment file)",
+    }
+}
 
 /// How a trial is called.
 pub(crate) fn title(kind: TrialKind, number: u32) -> String {

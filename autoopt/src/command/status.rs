@@ -4,7 +4,6 @@ use autoopt_coordinator::api::view::{ClusterView, ExperimentDetail, ExperimentSu
 use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::message::Outlook;
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::Verdict;
 use autoopt_epoch::time::Timestamp;
 
 use super::clusters::{leaked, state};
@@ -12,7 +11,7 @@ use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
 use crate::show::{Tone, ago, cell, change, figure, lines, plain, say, say_json, spell, table};
-use crate::standing::{Standing, UNCONFIRMED, activity, in_terms};
+use crate::standing::{Standing, activity, in_terms, unconfirmed};
 
 /// Show how everything, or one experiment, stands
 #[derive(Debug, clap::Args)]
@@ -111,7 +110,7 @@ pub(crate) fn on_front(e: &ExperimentSummary) -> String {
 /// The trials between which a choice is left, with what each objective came to.
 pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let (spec, front) = (&detail.spec, &detail.summary.front);
-    let objectives = std::iter::once(&spec.objective).chain(&spec.other_objectives);
+    let objectives = spec.objectives();
     let mut header = vec!["trial".to_owned()];
     let several = in_terms(&detail.summary).is_some();
     header.extend(several.then(|| "cluster".to_owned()));
@@ -180,10 +179,11 @@ fn by_model(outlook: &Outlook) -> String {
 /// How much of the gain is certain.
 fn confirmed(e: &ExperimentSummary) -> Option<String> {
     let Some(confirmation) = &e.confirmation else {
-        let best = e.phase == Phase::Ended && e.best.as_ref().is_some_and(|best| best.number > 0);
-        return best.then(|| format!("no: {UNCONFIRMED}"));
+        let mut found = e.best.iter().map(|best| best.number).chain(e.front.iter().map(|f| f.number));
+        let better = e.phase == Phase::Ended && found.any(|number| number > 0);
+        return better.then(|| format!("no: {}", unconfirmed(e)));
     };
-    let shown = confirmation.claim.as_ref().is_some_and(|claim| claim.verdict == Verdict::Shown);
+    let shown = confirmation.shown();
     Some(if shown { Tone::Good.paint(&confirmation.told) } else { plain(&confirmation.told) })
 }
 
@@ -191,7 +191,8 @@ fn confirmed(e: &ExperimentSummary) -> Option<String> {
 pub(crate) fn values(detail: &ExperimentDetail) -> Option<String> {
     let found = detail.sites.values().find_map(|site| site.found.as_ref());
     let recommended = detail.summary.recommended.as_ref()?;
-    let mut shown = table(&["parameter", "found", "recommended", "unit"]);
+    let recommended_as = if detail.summary.front.is_empty() { "recommended" } else { "a compromise" };
+    let mut shown = table(&["parameter", "found", recommended_as, "unit"]);
     for parameter in &detail.spec.parameters {
         let of = |values: Option<&Parameters>| {
             values.and_then(|v| v.get(&parameter.name)).map(ToString::to_string).unwrap_or_default()

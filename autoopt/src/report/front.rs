@@ -26,8 +26,7 @@ pub(super) fn front(report: &Report) -> Markup {
     let e = &report.experiment.summary;
     let front = &e.front;
     let terms = in_terms(e);
-    let objectives: Vec<&Objective> =
-        std::iter::once(&spec.objective).chain(&spec.other_objectives).collect();
+    let objectives: Vec<&Objective> = spec.objectives().collect();
     let ([first, second, ..], false) = (objectives.as_slice(), front.is_empty()) else { return html! {} };
     html! { section {
         h2 { "The front" }
@@ -69,7 +68,9 @@ fn title(number: u32) -> String {
 /// All measured trials by two objectives, and those of the front joined by what they attain.
 fn chart(e: &ExperimentSummary, trials: &[TrialView], [first, second]: [&Objective; 2]) -> Markup {
     let best: BTreeSet<TrialId> = e.front.iter().map(|f| f.trial).collect();
-    let counts = |t: &&TrialView| t.outcome == Some(Outcome::Measured) && !best.contains(&t.id);
+    // what was measured to confirm is no part of the search
+    let counts =
+        |t: &&TrialView| t.outcome == Some(Outcome::Measured) && t.pair.is_none() && !best.contains(&t.id);
     let factor = |t: &TrialView, objective: usize| {
         let own = t.cluster.as_ref().and_then(|cluster| e.factors.get(cluster));
         own.and_then(|factors| factors.get(objective)).copied().unwrap_or(1.0)
