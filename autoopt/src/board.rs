@@ -92,10 +92,14 @@ pub(crate) fn tone(event: &Event) -> Option<Tone> {
         | EventKind::ExperimentStopping
         | EventKind::ConfirmationStarted
         | EventKind::ExperimentEnded => Some(Tone::Usual),
-        EventKind::ConfirmationEnded => match event.detail["claim"]["verdict"].as_str() {
-            Some("shown") => Some(Tone::Good),
-            _ => Some(Tone::Bad),
-        },
+        EventKind::ConfirmationEnded => {
+            let others = event.detail["other_claims"].as_array();
+            let mut claims = std::iter::once(&event.detail["claim"]).chain(others.into_iter().flatten());
+            match claims.all(|claim| claim["verdict"] == "shown") {
+                true => Some(Tone::Good),
+                false => Some(Tone::Bad),
+            }
+        }
         _ => None,
     }
 }

@@ -84,9 +84,19 @@ pub(crate) fn usable(summary: &ExperimentSummary) -> bool {
     summary.best.is_some() && summary.outcomes.get(&Outcome::Measured).is_some_and(|n| *n > 0)
 }
 
+/// With several clusters, in whose terms the front's values are.
+pub(crate) fn in_terms(summary: &ExperimentSummary) -> Option<String> {
+    let first = summary.factors.keys().next().filter(|_| summary.factors.len() > 1)?;
+    Some(format!("in the terms of {first}: each beside the baseline of its own cluster"))
+}
+
 /// How the best trial was found to be better, if nothing was measured afresh.
-pub(crate) const UNCONFIRMED: &str =
-    "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)";
+pub(crate) const fn unconfirmed(summary: &ExperimentSummary) -> &'static str {
+    match summary.front.is_empty() {
+        true => "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)",
+        false => "a front of single measurements, not confirmed (`[confirm]` in the experiment file)",
+    }
+}
 
 /// How a trial is called.
 pub(crate) fn title(kind: TrialKind, number: u32) -> String {

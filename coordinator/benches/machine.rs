@@ -40,6 +40,7 @@ fn trial(n: u32) -> Input {
         cluster: None,
         note: None,
         outlook: None,
+        compromise: None,
     };
     Input::Trial { message: MessageId(Uuid::from_u128(n.into())), trial }
 }

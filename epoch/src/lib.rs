@@ -2,7 +2,7 @@
 //!
 //! The first half is the **contract**, pure data without I/O: [`space`] and [`formula`] (the language of an
 //! experiment), [`experiment`] (the file a person writes), [`measure`] (raw output to numbers), [`statistics`] (what the numbers
-//! show), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go wrong), [`id`] and [`time`].
+//! show), [`front`] (several objectives), [`problem`] (bad input), [`message`] (what travels), [`failure`] (what can go wrong), [`id`] and [`time`].
 //!
 //! The second half is what every service runs on: [`bus`] (messages over RabbitMQ or inside one process),
 //! [`worker`] (claim, lease, heartbeat, cancel, drain), [`command`] (running a named program), [`service`]
@@ -14,6 +14,7 @@ pub mod command;
 pub mod experiment;
 pub mod failure;
 pub mod formula;
+pub mod front;
 pub mod id;
 pub mod log;
 pub mod measure;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autoopt_epoch::message::Goal;
 use autoopt_epoch::statistics::{
-    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, claim, drift, pairs_wanted,
+    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, claim, drift, level_of_each, pairs_wanted, told_of,
 };
 use autoopt_epoch::time::Timestamp;
 use proptest::prelude::*;
@@ -120,6 +120,36 @@ fn the_interval_covers_a_true_gain_at_its_nominal_rate() {
 }
 
 #[test]
+fn the_intervals_of_several_objectives_hold_together_at_the_level_of_all() {
+    let claims = |seed: u64, ratio, level| -> Vec<Claim> {
+        let of =
+            |i| claim(Goal::Maximize, level, &one(Cluster::new(3 * seed + i, CALM).pairs(6, ratio))).unwrap();
+        (0..3).map(of).collect()
+    };
+    let each = level_of_each(0.95, 3);
+    assert!((each - 0.983_333).abs() < 1e-6 && level_of_each(0.95, 1) == 0.95);
+    let cover = |seed, level| claims(seed, 1.1, level).iter().all(|c| c.low <= 0.1 && 0.1 <= c.high);
+    let (together, error) = rate(1000, 0.95, |seed| cover(seed, each));
+    assert!((together - 0.95).abs() <= 3.0 * error, "{together}");
+    let (apart, _) = rate(1000, 0.95, |seed| cover(seed, 0.95));
+    assert!(apart < 0.95 - 3.0 * error, "intervals of 95 % each do not: {apart}");
+    let (shown, error) =
+        rate(1000, 0.025, |seed| claims(seed, 1.0, each).iter().any(|c| c.verdict == Verdict::Shown));
+    assert!(shown <= 0.025 + 3.0 * error, "{shown}");
+}
+
+#[test]
+fn an_objective_that_was_given_up_for_another_is_told_to_be_worse() {
+    let told = |ratio, counts| {
+        let all = Cluster::new(1, Weather { noise: 1e-9, ..CALM }).pairs(4, ratio);
+        told_of(&claim(Goal::Minimize, 0.975, &one(all)).unwrap(), "latency", Some("ms"), counts)
+    };
+    assert_eq!(told(0.8, true), "gain in latency +20.0 % [20.0, 20.0], shown");
+    assert_eq!(told(1.2, true), "gain in latency -20.0 % [-20.0, -20.0], shown to be worse");
+    assert_eq!(told(1.2, false), "gain in latency -20.0 % [-20.0, -20.0], not shown");
+}
+
+#[test]
 fn a_number_of_pairs_that_follows_from_the_noise_keeps_level_and_precision() {
     let precision = Precision { half_width: 0.06, level: 0.95, clusters: 1 };
     for weather in STORMS {
@@ -210,6 +240,7 @@ fn a_trend_is_found_where_there_is_one_and_seldom_where_there_is_none() {
         let run = |n: i64| Run {
             at: Timestamp::from_millis(n * 600_000 + n % 3 * 1000),
             objective: cluster.run(50.0),
+            others: Vec::new(),
         };
         drift(0.95, &(0..12).map(run).collect::<Vec<_>>()).unwrap().found
     };
@@ -224,7 +255,11 @@ fn a_trend_is_found_where_there_is_one_and_seldom_where_there_is_none() {
 #[test]
 fn a_trend_is_told_as_the_change_over_the_whole() {
     let runs: Vec<Run> = (0..5)
-        .map(|n| Run { at: Timestamp::from_millis(n * 1_800_000), objective: 100.0 * 0.9_f64.powi(n as i32) })
+        .map(|n| Run {
+            at: Timestamp::from_millis(n * 1_800_000),
+            objective: 100.0 * 0.9_f64.powi(n as i32),
+            others: Vec::new(),
+        })
         .collect();
     let told = drift(0.95, &runs).unwrap();
     assert!((told.change - (0.9_f64.powi(4) - 1.0)).abs() < 1e-9 && told.found, "{told:?}");

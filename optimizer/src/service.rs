@@ -95,6 +95,7 @@ async fn answer(bus: &Bus, delivery: Delivery, shutdown: &CancellationToken) {
         cluster: None,
         note: Some(suggestion.note),
         outlook: suggestion.outlook,
+        compromise: suggestion.compromise,
     };
     let message = Outgoing::new(TRIAL_KEY, MessageId::derived(id.0, "answer"), &message).traced(place);
     let published = match bus.publish(message).await {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autoopt_epoch::formula::Linear;
-use autoopt_epoch::message::{Ask, Observation, Outlook};
+use autoopt_epoch::message::{Ask, Compromise, Observation, Outlook};
 use autoopt_epoch::space::{ParameterType, Parameters};
 
 use crate::again::again;
@@ -34,6 +34,8 @@ pub struct Suggestion {
     pub note: String,
     /// What the model makes of the results, where there is one.
     pub outlook: Option<Outlook>,
+    /// With several goals: what would be recommended by now, where there is a model.
+    pub compromise: Option<Compromise>,
 }
 
 /// Where a suggestion comes from.
@@ -157,7 +159,8 @@ fn modelled(
             let promising = acquisition.promising(promising);
             let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
             let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
-            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook })
+            let parameters = codec.decode(&point);
+            Ok(Suggestion { parameters, origin: Origin::Model, note, outlook, compromise: None })
         }
         None => space_filling(ask, settings, codec, known, seed, initial),
     }
@@ -179,10 +182,11 @@ fn traded(
         Ok(())
     };
     match pareto::propose(ask, codec, known, settings.candidates, seed, prepare)? {
-        Some(point) => {
+        Some((point, compromise)) => {
             let note =
                 format!("noisy expected hypervolume improvement over {} goals", ask.other_goals.len() + 1);
-            Ok(Suggestion { parameters: codec.decode(&point), origin: Origin::Model, note, outlook: None })
+            let parameters = codec.decode(&point);
+            Ok(Suggestion { parameters, origin: Origin::Model, note, outlook: None, compromise })
         }
         None => space_filling(ask, settings, codec, known, seed, initial),
     }
@@ -301,7 +305,7 @@ fn space_filling(
         }
     };
     let point = point.map_err(|e| shortage(ask, known, e))?;
-    Ok(Suggestion { parameters: codec.decode(&point), origin, note, outlook: None })
+    Ok(Suggestion { parameters: codec.decode(&point), origin, note, outlook: None, compromise: None })
 }
 
 fn shortage(ask: &Ask, known: &Known, shortage: design::Shortage) -> SuggestError {

@@ -4,7 +4,10 @@
 
 mod support;
 
-use autoopt_optimizer::pareto::volume;
+use autoopt_epoch::message::Ask;
+use autoopt_optimizer::design::sobol;
+use autoopt_optimizer::pareto::{Best, volume};
+use autoopt_optimizer::{recommend_front, suggest};
 use serde_json::{Value, json};
 use support::{Talk, numbers, unit};
 
@@ -106,4 +109,52 @@ fn the_same_results_in_another_order_have_the_same_answer() {
         answers.push(talk.send(&json!({"op": "ask"}))["trials"][0]["params"].clone());
     }
     assert_eq!(answers[0], answers[1]);
+}
+
+/// An ask of two goals with so many results in turn on two clusters, of which the second measures so many times as much of each goal.
+fn on_two_clusters(results: usize, factors: [f64; 2]) -> Ask {
+    let id = "0192a3b4-c5d6-7e8f-9012-000000000001";
+    let told = |i: usize, kind: &str, x: &[f64]| {
+        let on_second = i % 2 == 1;
+        let [first, second] = if on_second { factors } else { [1.0; 2] };
+        let values = bowls(x);
+        json!({
+            "trial": id, "number": i, "kind": kind, "cluster": if on_second { "b" } else { "a" }, "repeats": 1,
+            "outcome": "measured", "parameters": {"x0": x[0], "x1": x[1], "x2": x[2]},
+            "objective": first * (1.0 + values[0]), "others": [second * (1.0 + values[1])],
+        })
+    };
+    let mut all = vec![told(0, "baseline", &[0.9; 3]), told(1, "baseline", &[0.9; 3])];
+    all.extend((0..results).map(|i| told(i, "proposed", &sobol(i as u32, 3, 5))));
+    let mut space = unit(3);
+    space.as_array_mut().unwrap().iter_mut().for_each(|parameter| parameter["default"] = json!(0.9));
+    serde_json::from_value(json!({
+        "ask": id, "experiment": "e", "experiment_id": id, "number": results + 1, "seed": 3,
+        "algorithm": {"name": "gp"}, "goal": "minimize", "other_goals": ["minimize"], "parameters": space,
+        "budget": 100, "parallel": 2, "results": all, "pending": [],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn clusters_of_different_speed_in_one_goal_have_the_front_of_equal_ones() {
+    let equal = recommend_front(&on_two_clusters(24, [1.0; 2])).unwrap();
+    let parameters = |front: &[Best]| -> Vec<_> { front.iter().map(|b| b.parameters.clone()).collect() };
+    assert!(equal.len() > 2, "{equal:?}");
+    for factors in [[1.0, 2.0], [0.5, 1.0], [10.0, 0.1]] {
+        let front = recommend_front(&on_two_clusters(24, factors)).unwrap();
+        assert_eq!(parameters(&front), parameters(&equal), "{factors:?}");
+    }
+    // an answer tells what would be recommended by now: the most probable model of each goal, where `equal` averages over several
+    let told = suggest(&on_two_clusters(24, [1.0, 2.0])).unwrap().compromise.unwrap();
+    let place = equal.iter().position(|b| b.parameters == told.parameters);
+    assert!(place.is_some_and(|i| i < 2), "{told:?} {equal:?}");
+    // what is proposed is as near to the line between the bowls' centres, which is the front
+    let proposed = |factors| {
+        let parameters = suggest(&on_two_clusters(24, factors)).unwrap().parameters;
+        let x = ["x0", "x1", "x2"].map(|name| parameters[name].as_f64().unwrap());
+        let beaten = equal.iter().filter(|b| bowls(&x).iter().zip(&b.values).all(|(v, w)| 1.0 + v > *w));
+        beaten.count()
+    };
+    assert_eq!((proposed([1.0; 2]), proposed([1.0, 2.0])), (0, 0));
 }

@@ -177,6 +177,7 @@ async fn submit(bus: &Bus, i: u32) -> Result<()> {
         cluster: None,
         note: None,
         outlook: None,
+        compromise: None,
     };
     let deadline = std::time::Instant::now() + Duration::from_secs(120);
     loop {

@@ -4,7 +4,6 @@ use autoopt_coordinator::api::view::{ClusterView, ExperimentDetail, ExperimentSu
 use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::message::Outlook;
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::Verdict;
 use autoopt_epoch::time::Timestamp;
 
 use super::clusters::{leaked, state};
@@ -12,7 +11,7 @@ use super::reference;
 use crate::client::Client;
 use crate::fault::{Fault, Kind};
 use crate::show::{Tone, ago, cell, change, figure, lines, plain, say, say_json, spell, table};
-use crate::standing::{Standing, UNCONFIRMED, activity};
+use crate::standing::{Standing, activity, in_terms, unconfirmed};
 
 /// Show how everything, or one experiment, stands
 #[derive(Debug, clap::Args)]
@@ -104,14 +103,17 @@ pub(crate) fn on_front(e: &ExperimentSummary) -> String {
         1 => "1 trial".to_owned(),
         n => format!("{n} trials"),
     };
-    format!("{count} that no other is better than in everything")
+    let terms = in_terms(e).map(|terms| format!(", {}", plain(&terms))).unwrap_or_default();
+    format!("{count} that no other is better than in everything{terms}")
 }
 
 /// The trials between which a choice is left, with what each objective came to.
 pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let (spec, front) = (&detail.spec, &detail.summary.front);
-    let objectives = std::iter::once(&spec.objective).chain(&spec.other_objectives);
+    let objectives = spec.objectives();
     let mut header = vec!["trial".to_owned()];
+    let several = in_terms(&detail.summary).is_some();
+    header.extend(several.then(|| "cluster".to_owned()));
     header.extend(objectives.map(|o| {
         let unit = o.unit.as_deref().map(|unit| format!(" ({unit})")).unwrap_or_default();
         let way = if o.minimize.is_some() { "least" } else { "most" };
@@ -121,6 +123,7 @@ pub(crate) fn front(detail: &ExperimentDetail) -> Option<String> {
     let mut shown = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for trial in front {
         let mut row = vec![if trial.number == 0 { cell("baseline") } else { cell(trial.number) }];
+        row.extend(several.then(|| cell(&trial.cluster)));
         row.extend(trial.values.iter().map(|value| cell(figure(*value))));
         row.extend(
             spec.parameters
@@ -176,10 +179,11 @@ fn by_model(outlook: &Outlook) -> String {
 /// How much of the gain is certain.
 fn confirmed(e: &ExperimentSummary) -> Option<String> {
     let Some(confirmation) = &e.confirmation else {
-        let best = e.phase == Phase::Ended && e.best.as_ref().is_some_and(|best| best.number > 0);
-        return best.then(|| format!("no: {UNCONFIRMED}"));
+        let mut found = e.best.iter().map(|best| best.number).chain(e.front.iter().map(|f| f.number));
+        let better = e.phase == Phase::Ended && found.any(|number| number > 0);
+        return better.then(|| format!("no: {}", unconfirmed(e)));
     };
-    let shown = confirmation.claim.as_ref().is_some_and(|claim| claim.verdict == Verdict::Shown);
+    let shown = confirmation.shown();
     Some(if shown { Tone::Good.paint(&confirmation.told) } else { plain(&confirmation.told) })
 }
 
@@ -187,7 +191,8 @@ fn confirmed(e: &ExperimentSummary) -> Option<String> {
 pub(crate) fn values(detail: &ExperimentDetail) -> Option<String> {
     let found = detail.sites.values().find_map(|site| site.found.as_ref());
     let recommended = detail.summary.recommended.as_ref()?;
-    let mut shown = table(&["parameter", "found", "recommended", "unit"]);
+    let recommended_as = if detail.summary.front.is_empty() { "recommended" } else { "a compromise" };
+    let mut shown = table(&["parameter", "found", recommended_as, "unit"]);
     for parameter in &detail.spec.parameters {
         let of = |values: Option<&Parameters>| {
             values.and_then(|v| v.get(&parameter.name)).map(ToString::to_string).unwrap_or_default()

@@ -40,7 +40,8 @@ fn earlier(file: &Path) -> Result<Earlier, Fault> {
     let results = exported.trials.into_iter().filter_map(observation);
     // metrics of another experiment are of no use to this one
     let results = results.map(|r| Observation { metrics: std::collections::BTreeMap::new(), ..r }).collect();
-    Ok(Earlier { name: summary.name, goal: summary.goal, results })
+    let other_goals = exported.experiment.spec.goals().split_off(1);
+    Ok(Earlier { name: summary.name, goal: summary.goal, other_goals, results })
 }
 
 /// What a trial teaches, if it does.

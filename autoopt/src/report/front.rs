@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use autoopt_coordinator::api::view::{FrontView, TrialView};
+use autoopt_coordinator::api::view::{ExperimentSummary, TrialView};
 use autoopt_epoch::experiment::Objective;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::TrialId;
@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::Report;
 use super::chart::Axis;
 use crate::show::figure;
+use crate::standing::in_terms;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 320.0;
@@ -22,25 +23,29 @@ const EDGE: f64 = 24.0;
 /// The section with the chart of the first two objectives and the table of the front; nothing with one objective.
 pub(super) fn front(report: &Report) -> Markup {
     let spec = &report.experiment.spec;
-    let front = &report.experiment.summary.front;
-    let objectives: Vec<&Objective> =
-        std::iter::once(&spec.objective).chain(&spec.other_objectives).collect();
+    let e = &report.experiment.summary;
+    let front = &e.front;
+    let terms = in_terms(e);
+    let objectives: Vec<&Objective> = spec.objectives().collect();
     let ([first, second, ..], false) = (objectives.as_slice(), front.is_empty()) else { return html! {} };
     html! { section {
         h2 { "The front" }
         p {
             (front.len()) " of the trials are such that no other is better in everything."
             @if objectives.len() > 2 { " The chart has the first two of " (objectives.len()) " objectives, so that a trial of the front may look beaten." }
+            @if let Some(terms) = &terms { " Values are " (terms) "." }
         }
-        figure { (chart(front, &report.trials, [*first, *second])) }
+        figure { (chart(e, &report.trials, [*first, *second])) }
         div.scroll tabindex="0" role="region" aria-label="The front" { table {
             thead { tr {
                 th scope="col" { "trial" }
+                @if terms.is_some() { th scope="col" { "cluster" } }
                 @for o in &objectives { th.number scope="col" { @if o.minimize.is_some() { "least " } @else { "most " } (named(o)) } }
                 @for p in &spec.parameters { th scope="col" { (p.name) } }
             } }
             tbody { @for trial in front { tr {
                 th scope="row" { (title(trial.number)) }
+                @if terms.is_some() { td { (trial.cluster) } }
                 @for value in &trial.values { td.number { (figure(*value)) } }
                 @for p in &spec.parameters { td { (trial.parameters.get(&p.name).map(ToString::to_string).unwrap_or_default()) } }
             } } }
@@ -61,16 +66,22 @@ fn title(number: u32) -> String {
 }
 
 /// All measured trials by two objectives, and those of the front joined by what they attain.
-fn chart(front: &[FrontView], trials: &[TrialView], [first, second]: [&Objective; 2]) -> Markup {
-    let best: BTreeSet<TrialId> = front.iter().map(|f| f.trial).collect();
-    let counts = |t: &&TrialView| t.outcome == Some(Outcome::Measured) && !best.contains(&t.id);
+fn chart(e: &ExperimentSummary, trials: &[TrialView], [first, second]: [&Objective; 2]) -> Markup {
+    let best: BTreeSet<TrialId> = e.front.iter().map(|f| f.trial).collect();
+    // what was measured to confirm is no part of the search
+    let counts =
+        |t: &&TrialView| t.outcome == Some(Outcome::Measured) && t.pair.is_none() && !best.contains(&t.id);
+    let factor = |t: &TrialView, objective: usize| {
+        let own = t.cluster.as_ref().and_then(|cluster| e.factors.get(cluster));
+        own.and_then(|factors| factors.get(objective)).copied().unwrap_or(1.0)
+    };
     let beaten: Vec<(u32, f64, f64)> = trials
         .iter()
         .filter(counts)
-        .filter_map(|t| Some((t.number, t.objective?, *t.others.first()?)))
+        .filter_map(|t| Some((t.number, t.objective? * factor(t, 0), *t.others.first()? * factor(t, 1))))
         .collect();
     let mut chosen: Vec<(u32, f64, f64)> =
-        front.iter().filter_map(|f| Some((f.number, *f.values.first()?, *f.values.get(1)?))).collect();
+        e.front.iter().filter_map(|f| Some((f.number, *f.values.first()?, *f.values.get(1)?))).collect();
     chosen.sort_by(|a, b| a.1.total_cmp(&b.1));
     let all = || chosen.iter().chain(&beaten);
     let x = Axis::over(all().map(|p| p.1), LEFT, WIDTH - EDGE);

@@ -1,6 +1,7 @@
 //! The report as one page that needs nothing else: no script, no outside asset. Every text in it is escaped.
 
-use autoopt_coordinator::api::view::{ExperimentSummary, PairView, SiteView, TrialPhase};
+use autoopt_coordinator::api::view::{ConfirmationView, PairView, SiteView, TrialPhase};
+use autoopt_epoch::experiment::{ExperimentSpec, Objective};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::Goal;
 use autoopt_epoch::space::Parameters;
@@ -11,7 +12,7 @@ use super::effects::effects;
 use super::front::front;
 use super::{Report, chart};
 use crate::show::{change, figure, spell};
-use crate::standing::{UNCONFIRMED, title};
+use crate::standing::{title, unconfirmed};
 
 /// Nothing may be loaded or run, whatever a name says.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -71,24 +72,29 @@ fn result(report: &Report) -> Markup {
     let Some(confirmation) = &e.confirmation else {
         return html! {
             section.claim.not-shown aria-label="Result" {
-                @match (e.best.as_ref().filter(|best| best.number > 0), e.gain) {
+                @if !e.front.is_empty() {
+                    p { (e.front.len()) " trials that no other is better than in everything: " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } }
+                } @else { @match (e.best.as_ref().filter(|best| best.number > 0), e.gain) {
                     (Some(best), Some(gain)) => {
                         p.gain { (change(gain)) " measured" }
-                        p { "Trial " (best.number) " beside the baseline: " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } }
+                        p { "Trial " (best.number) " beside the baseline: " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } }
                     },
-                    (Some(best), None) => p { "The best is trial " (best.number) ": " (UNCONFIRMED) ". " span.verdict { "Nothing is claimed." } },
+                    (Some(best), None) => p { "The best is trial " (best.number) ": " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } },
                     (None, _) => p { span.verdict { "No trial beat the baseline." } },
-                }
+                } }
             }
         };
     };
     let Some(claim) = &confirmation.claim else {
         return html! { section.claim.not-shown aria-label="Result" { p.verdict { (confirmation.told) } } };
     };
-    let class = if claim.verdict == Verdict::Shown { "claim shown" } else { "claim not-shown" };
+    let class = if confirmation.shown() { "claim shown" } else { "claim not-shown" };
+    if !confirmation.other_claims.is_empty() {
+        return html! { section class=(class) aria-label="Result" { (several(report, confirmation)) } };
+    }
     html! {
         section class=(class) aria-label="Result" {
-            p.gain { (told(claim, e)) }
+            p.gain { (told(claim, e.goal)) }
             p {
                 "Trial " (confirmation.number) " is "
                 span.verdict { @match claim.verdict { Verdict::Shown => "shown to be better", Verdict::NotShown => "not shown to be better" } }
@@ -101,14 +107,45 @@ fn result(report: &Report) -> Markup {
     }
 }
 
+/// What was shown of a compromise, by objective.
+fn several(report: &Report, confirmation: &ConfirmationView) -> Markup {
+    let spec = &report.experiment.spec;
+    let level = 100.0 * spec.confirm.clone().unwrap_or_default().level;
+    let pairs = confirmation.claim.as_ref().map_or(0, |claim| claim.pairs);
+    let counts = confirmation.stopped.is_none();
+    html! {
+        p {
+            "Trial " (confirmation.number) ", a compromise, beside what was in force before: " (pairs) " pairs of fresh runs, "
+            (level) " % intervals, which hold together."
+            @if let Some(why) = &confirmation.stopped { " " span.verdict { "Nothing is claimed" } ", because " (why) "." }
+        }
+        @for (claim, objective) in confirmation.claims().zip(spec.objectives()) {
+            p.gain { (told(claim, objective.goal())) }
+            p {
+                "in " code { (objective.expression()) }
+                @if let Some(unit) = &objective.unit { " (" (unit) ")" }
+                @if objective.minimize.is_some() { ", which is minimised" } @else { ", which is maximised" }
+                ": "
+                span.verdict { @match claim.verdict {
+                    Verdict::Shown => "shown to be better",
+                    Verdict::NotShown if counts && claim.high < 0.0 => "shown to be worse",
+                    Verdict::NotShown => "not shown to be better",
+                } }
+                ", p " (probability(claim.p)) " by itself."
+            }
+            @if claim.high > claim.low { figure { (chart::intervals(claim)) } }
+        }
+    }
+}
+
 /// Two digits say enough.
 fn probability(p: f64) -> String {
     if p < 0.005 { "< 0.005".into() } else { format!("= {p:.2}") }
 }
 
 /// "+12.0 % [8.1, 16.2]"
-fn told(claim: &Claim, e: &ExperimentSummary) -> String {
-    let what = match e.goal {
+fn told(claim: &Claim, goal: Goal) -> String {
+    let what = match goal {
         Goal::Maximize => "higher is better",
         Goal::Minimize => "positive is better",
     };
@@ -132,7 +169,11 @@ fn values(report: &Report) -> Markup {
     html! {
         section {
             h2 { "What to set" }
-            p.soft { "The values of trial " (recommended.number) "." }
+            p.soft {
+                "The values of trial " (recommended.number)
+                @if !spec.other_objectives.is_empty() { ", a compromise: on the front it is the nearest to the best of every objective. Which trade is wanted is for a person to say" }
+                "."
+            }
             div.scroll tabindex="0" role="region" aria-label="Values" { table {
                 thead { tr { th scope="col" { "parameter" } th scope="col" { "found" } th scope="col" { "recommended" } th scope="col" { "unit" } } }
                 tbody { @for p in &spec.parameters {
@@ -204,28 +245,45 @@ fn comparison(report: &Report) -> Markup {
     let any = sites.values().any(|site| !site.pairs.is_empty() || site.drift.is_some());
     html! { @if any { section {
         h2 { "Baseline and recommendation, measured afresh" }
-        @for (cluster, site) in sites { (of_site(cluster, site)) }
+        @for (cluster, site) in sites { (of_site(&report.experiment.spec, cluster, site)) }
     } } }
 }
 
-fn of_site(cluster: &str, site: &SiteView) -> Markup {
+fn of_site(spec: &ExperimentSpec, cluster: &str, site: &SiteView) -> Markup {
     let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure);
-    let ratio = |p: &PairView| {
-        p.baseline.zip(p.recommended).map_or_else(String::new, |(b, r)| format!("{:.3}", r / b))
+    // by objective, both values of a pair
+    let values = |p: &PairView| {
+        let mut values = vec![(p.baseline, p.recommended)];
+        let other = |i: usize| (p.baseline_others.get(i).copied(), p.recommended_others.get(i).copied());
+        values.extend((0..spec.other_objectives.len()).map(other));
+        values
+    };
+    let ratio = |(b, r): (Option<f64>, Option<f64>)| {
+        b.zip(r).map_or_else(String::new, |(b, r)| format!("{:.3}", r / b))
+    };
+    let of = |objective: &Objective| match spec.other_objectives.is_empty() {
+        true => String::new(),
+        false => format!(" {}", objective.expression()),
     };
     html! {
         @if !site.pairs.is_empty() {
             div.scroll tabindex="0" role="region" aria-label=(format!("Pairs on {cluster}")) { table {
                 thead { tr {
-                    th scope="col" { "pair on " (cluster) } th scope="col" { "first" } th.number scope="col" { "baseline" }
-                    th.number scope="col" { "recommended" } th.number scope="col" { "ratio" } th scope="col" {}
+                    th scope="col" { "pair on " (cluster) } th scope="col" { "first" }
+                    @for objective in spec.objectives() {
+                        th.number scope="col" { "baseline" (of(objective)) } th.number scope="col" { "recommended" (of(objective)) }
+                        th.number scope="col" { "ratio" }
+                    }
+                    th scope="col" {}
                 } }
                 tbody { @for p in &site.pairs { tr {
                     th scope="row" { (p.number) }
                     td { @if p.baseline_first { "baseline" } @else { "recommended" } }
-                    td.number { (value(p.baseline)) }
-                    td.number { (value(p.recommended)) }
-                    td.number { (ratio(p)) }
+                    @for both in values(p) {
+                        td.number { (value(both.0)) }
+                        td.number { (value(both.1)) }
+                        td.number { (ratio(both)) }
+                    }
                     td { @if let Some(why) = &p.void { "void: " (why) } }
                 } } }
             } }
@@ -301,15 +359,17 @@ mod tests {
 
     const EVIL: &str = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&";
 
-    /// A report in which every text that comes from elsewhere is `text`.
-    fn report(text: &str) -> String {
+    /// A report in which every text that comes from elsewhere is `text`; of two objectives, or of one.
+    fn report(text: &str, several: bool) -> String {
         let spec = include_str!("../../../examples/quadratic.toml");
         let mut spec: Json = json!(parse_toml(spec, "quadratic.toml").expect("the example is right"));
         spec["description"] = text.into();
         spec["objective"]["unit"] = text.into();
         spec["parameters"][0]["name"] = text.into();
         spec["parameters"][0]["unit"] = text.into();
-        spec["other_objectives"] = json!([{"minimize": text, "unit": text}]);
+        if several {
+            spec["other_objectives"] = json!([{"minimize": text, "unit": text}]);
+        }
         let values = json!({text: text, "y": 1, "mode": "fast"});
         let at = "2026-01-01T00:00:00Z";
         let id = "01a20d9d-7e75-75f2-be4a-a6cd05d1b65f";
@@ -317,7 +377,7 @@ mod tests {
             "verdict": "shown", "scale": "ratio", "gain": 0.12, "low": 0.08, "high": 0.162, "level": 0.95, "p": 0.001,
             "pairs": 8, "clusters": {text: {"gain": 0.1, "low": 0.05, "high": 0.15, "pairs": 4}, "b": {"gain": 0.1, "low": 0.05, "high": 0.15, "pairs": 4}},
         });
-        let detail = json!({
+        let mut detail = json!({
             "id": id, "name": text, "phase": "ended", "reason": text, "goal": "maximize", "budget": {"trials": 2},
             "clusters": [text, "b"], "accepted": 2, "outcomes": {"measured": 1, "violated": 1}, "baseline": {text: 56.0},
             "started": at, "ended": at, "running": [], "spec": spec,
@@ -335,6 +395,16 @@ mod tests {
                 "pairs": [{"number": 1, "baseline_first": true, "baseline": 56.0, "void": text}], "out_of_use": text,
             }},
         });
+        if several {
+            let mut worse = detail["confirmation"]["claim"].clone();
+            (worse["verdict"], worse["gain"]) = ("not_shown".into(), (-0.2).into());
+            (worse["low"], worse["high"]) = ((-0.3).into(), (-0.1).into());
+            detail["confirmation"]["other_claims"] = json!([worse]);
+            detail["confirmation"]["stopped"] = Json::Null;
+            detail["factors"] = json!({text: [1.0, 1.0], "b": [0.5, 2.0]});
+        } else {
+            detail["front"] = json!([]);
+        }
         let trial = |number: u32, outcome: &str| {
             json!({
                 "id": id, "experiment": text, "experiment_id": id, "number": number, "kind": "manual", "parameters": values,
@@ -359,18 +429,20 @@ mod tests {
 
     #[test]
     fn no_text_from_elsewhere_becomes_markup() {
-        let (evil, harmless) = (report(EVIL), report("harmless"));
-        let tags = |page: &str| page.matches('<').count();
-        assert_eq!(tags(&evil), tags(&harmless));
-        assert!(!evil.contains("<script") && !evil.contains("<img"));
-        assert!(evil.matches("&lt;script&gt;").count() > 20);
-        // in attributes as well: a label that ended early would add quotes
-        assert_eq!(evil.matches('"').count(), harmless.matches('"').count());
+        for several in [false, true] {
+            let (evil, harmless) = (report(EVIL, several), report("harmless", several));
+            let tags = |page: &str| page.matches('<').count();
+            assert_eq!(tags(&evil), tags(&harmless));
+            assert!(!evil.contains("<script") && !evil.contains("<img"));
+            assert!(evil.matches("&lt;script&gt;").count() > 20);
+            // in attributes as well: a label that ended early would add quotes
+            assert_eq!(evil.matches('"').count(), harmless.matches('"').count());
+        }
     }
 
     #[test]
     fn the_page_needs_nothing_else_and_says_what_its_charts_show() {
-        let page = report("harmless");
+        let page = report("harmless", true);
         for outside in ["http://", "https://", "src=", "url(", "@import", "<link"] {
             assert!(!page.contains(outside), "{outside}");
         }
@@ -380,7 +452,18 @@ mod tests {
             assert_eq!(page.matches(&begun).count(), page.matches(&closed).count(), "{shape}");
         }
         assert_eq!(page.matches("<svg").count(), page.matches("role=\"img\" aria-label=\"").count());
-        assert!(page.contains("+12.0 % [8.0, 16.2]") && page.contains("shown to be better"));
+        for told in
+            ["+12.0 % [8.0, 16.2]", "shown to be better", "-20.0 % [-30.0, -10.0]", "shown to be worse"]
+        {
+            assert!(page.contains(told), "{told}");
+        }
+        assert!(page.contains("Values are in the terms of b: each beside the baseline of its own cluster."));
+        let one = report("harmless", false);
+        assert!(
+            one.contains("+12.0 % [8.0, 16.2]")
+                && one.contains("shown to be better")
+                && !one.contains("The front")
+        );
         assert!(page.contains("on the front: baseline 56 and 2, trial 1 60 and 3; 0 others are beaten"));
     }
 }

@@ -140,6 +140,7 @@ impl Services {
                 cluster: None,
                 note: None,
                 outlook: None,
+                compromise: None,
             };
             self.engine.input(Input::Trial { message: MessageId::fresh(), trial })
         });

@@ -101,6 +101,7 @@ impl Client {
             cluster: None,
             note: None,
             outlook: None,
+            compromise: None,
         };
         Outgoing::new(TRIAL_KEY, MessageId(trial_id(i).0), &trial)
     }

@@ -60,6 +60,7 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
             parameters: best.parameters.clone(),
         }),
         front: e.front.iter().map(front).collect(),
+        factors: e.factors.clone(),
         outlook: e.outlook.as_deref().cloned(),
         recommended: e
             .recommended()
@@ -75,7 +76,13 @@ pub fn experiment(e: &Experiment, baselines: &[Trial]) -> ExperimentSummary {
 }
 
 fn front(f: &FrontTrial) -> FrontView {
-    FrontView { trial: f.trial, number: f.number, values: f.values.clone(), parameters: f.parameters.clone() }
+    FrontView {
+        trial: f.trial,
+        number: f.number,
+        cluster: f.cluster.clone(),
+        values: f.values.clone(),
+        parameters: f.parameters.clone(),
+    }
 }
 
 fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {
@@ -89,6 +96,7 @@ fn confirmation(c: &Confirmation, e: &Experiment) -> ConfirmationView {
         void: c.void,
         stopped: c.stopped.clone(),
         claim: c.claim.clone(),
+        other_claims: c.other_claims.clone(),
         told: c.told(&e.spec),
     }
 }
@@ -111,6 +119,8 @@ fn pair(p: &PairRun) -> PairView {
         baseline_first: p.baseline_first,
         baseline: p.baseline,
         recommended: p.recommended,
+        baseline_others: p.baseline_others.clone(),
+        recommended_others: p.recommended_others.clone(),
         void: p.void.clone(),
     }
 }

@@ -85,6 +85,7 @@ async fn submit(
         cluster: new.cluster,
         note: new.note,
         outlook: None,
+        compromise: None,
     };
     api.act(Input::Trial { message: MessageId::fresh(), trial }, person).await?;
     let accepted = known(&api, id).await?;

@@ -14,7 +14,7 @@ use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Action, Event, Goal, Measurement, Outlook, Stage, TrialKind};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Claim, Drift, Run};
+use autoopt_epoch::statistics::{Claim, Drift, Run, Verdict};
 use autoopt_epoch::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,11 +56,15 @@ pub struct ExperimentSummary {
     /// the first objective.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub front: Vec<FrontView>,
+    /// With several objectives and clusters: by cluster what its values of each objective are multiplied by to be in the front's terms,
+    /// which are those of the first cluster here. They follow from the baselines so far.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub factors: BTreeMap<String, Vec<f64>>,
     /// What the optimizer made of the results when it last answered; absent while it has no model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
     /// The values to put in force: those that are or were confirmed, which are what the optimizer recommends, or the best measured
-    /// ones where it has no model. Absent while neither is thought to beat the baseline.
+    /// ones where it has no model; with several objectives a compromise. Absent while neither is thought to beat the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommended: Option<RecommendedView>,
     /// The baseline's objective on each cluster where it has been measured.
@@ -111,7 +115,11 @@ pub struct FrontView {
     pub trial: TrialId,
     /// 0 is the baseline.
     pub number: u32,
-    /// Of each objective, in the order of the experiment's.
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
+    /// Of each objective, in the order of the experiment's. With several clusters in the terms of one of them: each beside the baseline
+    /// of its own cluster.
     pub values: Vec<f64>,
     pub parameters: Parameters,
 }
@@ -143,8 +151,23 @@ pub struct ConfirmationView {
     /// At its end, if two pairs were measured on some cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
+    /// The same of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_claims: Vec<Claim>,
     /// The result, or how far it is, as a sentence.
     pub told: String,
+}
+
+impl ConfirmationView {
+    /// Of each objective; none before the end.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.claim.iter().chain(&self.other_claims)
+    }
+
+    /// Whether the values are shown to be better in everything.
+    pub fn shown(&self) -> bool {
+        self.claim.is_some() && self.claims().all(|claim| claim.verdict == Verdict::Shown)
+    }
 }
 
 /// What an experiment knows of one of its clusters.
@@ -176,6 +199,11 @@ pub struct PairView {
     pub baseline: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommended: Option<f64>,
+    /// The further objectives of each, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline_others: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommended_others: Vec<f64>,
     /// Why it does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void: Option<String>,

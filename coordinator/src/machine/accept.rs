@@ -82,9 +82,12 @@ impl Turn<'_> {
                 "it answers question {ask}, which is answered already or no longer of interest"
             ));
         }
-        if let Some(outlook) = trial.outlook.as_ref().filter(|_| trial.ask.is_some()) {
-            self.conform(id, &outlook.recommended.parameters)
-                .map_err(|reason| format!("what its outlook recommends cannot be used: {reason}"))?;
+        let by_outlook = trial.outlook.as_ref().map(|o| ("outlook", &o.recommended.parameters));
+        let by_compromise = trial.compromise.as_ref().map(|c| ("compromise", &c.parameters));
+        for (what, parameters) in by_outlook.into_iter().chain(by_compromise).filter(|_| trial.ask.is_some())
+        {
+            self.conform(id, parameters)
+                .map_err(|reason| format!("what its {what} recommends cannot be used: {reason}"))?;
         }
         if experiment.confirmation.is_some() {
             return Err("the search is over; what it found is being confirmed".into());

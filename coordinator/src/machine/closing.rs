@@ -148,6 +148,7 @@ impl Turn<'_> {
         let detail = json!({
             "best": row.best, "gain": gain, "outcomes": row.outcomes, "reason": row.reason, "trials": trials,
             "claim": row.confirmation.as_ref().and_then(|c| c.claim.as_ref()),
+            "other_claims": row.confirmation.as_ref().map(|c| &c.other_claims),
         });
         let confirmed = experiment.confirmation.as_ref().map(|c| format!("; {}", c.told(&experiment.spec)));
         let confirmed = confirmed.unwrap_or_default();
@@ -169,7 +170,9 @@ impl Epoch {
 /// The best value beside the baseline of its own cluster, and the relative gain; positive is better. Of several objectives, the front.
 fn summary(experiment: &Experiment) -> (String, Option<f64>) {
     if !experiment.front.is_empty() {
+        let several = experiment.sites.len() > 1;
         let each = experiment.front.iter().map(|f| match f.number {
+            0 if several => format!("the baseline of `{}`", f.cluster),
             0 => "the baseline".to_owned(),
             number => format!("trial {number}"),
         });

@@ -64,7 +64,8 @@ impl Turn<'_> {
             && let Some(measured) = &epoch.measurement
             && let Some(site) = self.site_mut(experiment, &epoch.cluster)
         {
-            site.runs.push(Run { at, objective: measured.objective });
+            let (objective, others) = (measured.objective, measured.others.clone());
+            site.runs.push(Run { at, objective, others });
         }
         let seconds = self.note_values(epoch, verdict.outcome);
         let Some(trial) = self.trial_mut(experiment, epoch.trial) else { return };
@@ -164,7 +165,9 @@ impl Turn<'_> {
         if let (Outcome::Measured, Some(objective), Some(cluster), false) =
             (outcome, objective, cluster, trial.again)
         {
-            let beats = |b: &Best| sign * objective * found.factor(&b.cluster, cluster) > sign * b.objective;
+            let terms = found.terms(0);
+            let of = |cluster: &str, value| sign * terms.of(cluster, value);
+            let beats = |b: &Best| of(cluster, objective) > of(&b.cluster, b.objective);
             leads = found.best.as_ref().is_none_or(beats);
             if leads {
                 let (number, parameters) = (trial.number, trial.parameters.clone());
@@ -172,12 +175,11 @@ impl Turn<'_> {
                     Some(Best { trial: id, number, cluster: cluster.to_owned(), objective, parameters });
             }
         }
-        if let Some(observation) =
-            observation.as_ref().filter(|_| outcome == Outcome::Measured && !trial.again)
-        {
-            found.extend_front(observation);
-        }
         found.results.extend(observation.clone());
+        // what is measured to confirm is not part of the search, which is over
+        if observation.is_some() && trial.pair.is_none() {
+            found.find_front();
+        }
         found.settled.insert(id, trial.parameters.clone());
         let hands_over = found.phase != Phase::Closing
             && trial.cluster.as_ref().and_then(|c| found.sites.get(c)).is_some_and(|s| !s.left);
@@ -317,7 +319,7 @@ fn std_error(values: &[f64]) -> Option<f64> {
 }
 
 /// Of each further objective.
-fn mean_others(measurements: &[Measurement]) -> Vec<f64> {
+pub(super) fn mean_others(measurements: &[Measurement]) -> Vec<f64> {
     let count = measurements.iter().map(|m| m.others.len()).min().unwrap_or(0);
     let of = |i: usize| mean(&measurements.iter().map(|m| m.others[i]).collect::<Vec<f64>>());
     (0..count).filter_map(of).collect()

@@ -12,7 +12,7 @@ use autoopt_epoch::message::{EventKind, TrialKind};
 use serde_json::json;
 
 use super::again::lot;
-use super::conclude::mean;
+use super::conclude::{mean, mean_others};
 use super::turn::Turn;
 use super::{Confirmation, PairRun, Phase, Trial};
 
@@ -53,9 +53,14 @@ impl Turn<'_> {
             void: 0,
             stopped: None,
             claim: None,
+            other_claims: Vec::new(),
+        };
+        let what = match experiment.spec.other_objectives.is_empty() {
+            true => "the values",
+            false => "a compromise, the values",
         };
         let message = format!(
-            "the values of trial {number} are compared with the baseline: {pairs} pairs of fresh runs on {}",
+            "{what} of trial {number} are compared with the baseline: {pairs} pairs of fresh runs on {}",
             clusters.join(", ")
         );
         let detail = json!({"number": number, "parameters": values, "clusters": clusters, "pairs": pairs});
@@ -88,14 +93,15 @@ impl Turn<'_> {
         let pair = match open {
             Some(open) => open,
             None => {
-                let wanted = site.pairs_wanted(confirm, confirmation.clusters) as usize;
+                let objectives = 1 + experiment.spec.other_objectives.len();
+                let wanted = site.pairs_wanted(confirm, objectives, confirmation.clusters) as usize;
                 let done = site.pairs.iter().filter(|p| p.is_done()).count();
                 if done >= wanted || site.pairs.len() - done > wanted.div_ceil(2) {
                     return;
                 }
                 let number = u32::try_from(site.pairs.len() + 1).unwrap_or(u32::MAX);
                 let baseline_first = baseline_first(&experiment.spec, cluster, number);
-                let new = PairRun { number, baseline_first, baseline: None, recommended: None, void: None };
+                let new = PairRun::new(number, baseline_first);
                 if let Some(site) = self.site_mut(id, cluster) {
                     site.pairs.push(new.clone());
                 }
@@ -120,13 +126,13 @@ impl Turn<'_> {
         // what the baseline breaks, it broke before: it is what there is to compare with
         let counts = outcome == Outcome::Measured || (baseline && outcome == Outcome::Violated);
         let objectives: Vec<f64> = trial.measurements.iter().map(|m| m.objective).collect();
-        let value = mean(&objectives).filter(|_| counts);
+        let (value, others) = (mean(&objectives).filter(|_| counts), mean_others(&trial.measurements));
         let why = || reason.map(|r| format!(": {r}")).unwrap_or_default();
         let Some(site) = self.site_mut(id, cluster) else { return };
         let Some(pair) = site.pairs.iter_mut().rfind(|p| p.number == number) else { return };
         match (value, baseline) {
-            (Some(value), true) => pair.baseline = Some(value),
-            (Some(value), false) => pair.recommended = Some(value),
+            (Some(value), true) => (pair.baseline, pair.baseline_others) = (Some(value), others),
+            (Some(value), false) => (pair.recommended, pair.recommended_others) = (Some(value), others),
             (None, _) => pair.void = Some(format!("{} ended {outcome}{}", trial.kind.as_str(), why())),
         }
         let (done, void) = (pair.is_done(), pair.void.is_some());
@@ -149,8 +155,9 @@ impl Turn<'_> {
         let experiment = self.experiment(id)?;
         let (confirm, site) = (experiment.spec.confirm.as_ref()?, experiment.sites.get(cluster)?);
         let clusters = experiment.confirmation.as_ref()?.clusters;
+        let objectives = 1 + experiment.spec.other_objectives.len();
         let known = site.pairs.iter().filter(|p| p.is_done()).count() == confirm.pairs as usize;
-        known.then(|| site.pairs_wanted(confirm, clusters).saturating_sub(confirm.pairs))
+        known.then(|| site.pairs_wanted(confirm, objectives, clusters).saturating_sub(confirm.pairs))
     }
 
     /// A person has had enough: no further pair begins.
@@ -170,10 +177,10 @@ impl Turn<'_> {
         };
         let mut confirmation = confirmation.clone();
         confirmation.ended = Some(at);
-        confirmation.claim = confirmation.conclude(experiment, confirm);
+        confirmation.conclude(experiment, confirm);
         let message = confirmation.told(&experiment.spec);
         let detail = json!({
-            "claim": confirmation.claim, "pairs": confirmation.done, "void": confirmation.void, "reason": confirmation.stopped,
+            "claim": confirmation.claim, "other_claims": confirmation.other_claims, "pairs": confirmation.done, "void": confirmation.void, "reason": confirmation.stopped,
         });
         if let Some(experiment) = self.experiment_mut(id) {
             experiment.confirmation = Some(confirmation);

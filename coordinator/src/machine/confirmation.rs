@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use autoopt_epoch::experiment::{Confirm, ExperimentSpec};
+use autoopt_epoch::experiment::{Confirm, ExperimentSpec, Objective};
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Claim, Pair, Pairs, Precision, Verdict, claim, pairs_wanted};
+use autoopt_epoch::statistics::{
+    Claim, Pair, Pairs, Precision, Verdict, claim, level_of_each, pairs_wanted, told_of,
+};
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,18 +30,30 @@ pub struct Confirmation {
     pub stopped: Option<String>,
     /// At its end, if two pairs were measured on some cluster.
     pub claim: Option<Claim>,
+    /// Of each further objective, in their order, where there is the first one's.
+    #[serde(default)]
+    pub other_claims: Vec<Claim>,
 }
 
 impl Confirmation {
-    /// Whether the values are better, as far as was to be found out.
+    /// Of each objective; none before the end.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.claim.iter().chain(&self.other_claims)
+    }
+
+    /// Whether the values are better in everything, as far as was to be found out.
     pub fn shown(&self) -> bool {
-        self.claim.as_ref().is_some_and(|c| c.verdict == Verdict::Shown)
+        self.claim.is_some() && self.claims().all(|c| c.verdict == Verdict::Shown)
     }
 
     /// The result as a sentence.
     pub fn told(&self, spec: &ExperimentSpec) -> String {
         let unit = spec.objective.unit.as_deref();
         match (&self.claim, &self.stopped) {
+            (Some(_), stopped) if !spec.other_objectives.is_empty() => {
+                let because = stopped.as_ref().map(|why| format!("; not shown because {why}"));
+                format!("{}{}", self.told_of_each(spec), because.unwrap_or_default())
+            }
             (Some(claim), None) => format!("trial {} measured afresh: {}", self.number, claim.told(unit)),
             (Some(claim), Some(why)) => {
                 format!("trial {} measured afresh: {}, because {why}", self.number, claim.told(unit))
@@ -54,20 +68,42 @@ impl Confirmation {
         }
     }
 
-    /// The claim from the pairs of all sites. What was ended early shows nothing: when to end it may have followed from the gain.
-    pub(super) fn conclude(&self, experiment: &Experiment, confirm: &Confirm) -> Option<Claim> {
-        let pairs = |site: &Site| {
-            let all = site.measured_pairs();
+    /// What is claimed of each of several objectives.
+    fn told_of_each(&self, spec: &ExperimentSpec) -> String {
+        let pairs = self.claim.as_ref().map_or(0, |c| c.pairs);
+        let level = 100.0 * spec.confirm.clone().unwrap_or_default().level;
+        let told = |(claim, o): (&Claim, &Objective)| {
+            told_of(claim, o.expression(), o.unit.as_deref(), self.stopped.is_none())
+        };
+        let each: Vec<String> = self.claims().zip(spec.objectives()).map(told).collect();
+        format!(
+            "trial {} measured afresh in {pairs} pairs, {level} % intervals that hold together: {}",
+            self.number,
+            each.join("; ")
+        )
+    }
+
+    /// The claims of all objectives from the pairs of all sites, whose intervals hold together as surely as was asked. What was ended early
+    /// shows nothing: when to end it may have followed from the gain.
+    pub(super) fn conclude(&mut self, experiment: &Experiment, confirm: &Confirm) {
+        let goals = experiment.spec.goals();
+        let level = level_of_each(confirm.level, goals.len());
+        let pairs = |site: &Site, objective: usize| {
+            let all = site.measured_pairs(objective);
             let first = if confirm.precision.is_some() { confirm.pairs as usize } else { all.len() };
             Pairs { first, all }
         };
-        let by_cluster: BTreeMap<String, Pairs> =
-            experiment.sites.iter().map(|(cluster, site)| (cluster.clone(), pairs(site))).collect();
-        let mut claim = claim(experiment.spec.objective.goal(), confirm.level, &by_cluster)?;
-        if self.stopped.is_some() {
-            claim.verdict = Verdict::NotShown;
-        }
-        Some(claim)
+        let mut claims = goals.iter().enumerate().filter_map(|(objective, goal)| {
+            let sites = experiment.sites.iter();
+            let by_cluster: BTreeMap<String, Pairs> =
+                sites.map(|(cluster, site)| (cluster.clone(), pairs(site, objective))).collect();
+            let mut claim = claim(*goal, level, &by_cluster)?;
+            if self.stopped.is_some() {
+                claim.verdict = Verdict::NotShown;
+            }
+            Some(claim)
+        });
+        (self.claim, self.other_claims) = (claims.next(), claims.collect());
     }
 }
 
@@ -80,11 +116,39 @@ pub struct PairRun {
     /// The objective of each, once measured.
     pub baseline: Option<f64>,
     pub recommended: Option<f64>,
+    /// Their further objectives, in their order.
+    #[serde(default)]
+    pub baseline_others: Vec<f64>,
+    #[serde(default)]
+    pub recommended_others: Vec<f64>,
     /// Why it does not count.
     pub void: Option<String>,
 }
 
 impl PairRun {
+    /// One that is to be measured.
+    pub(super) const fn new(number: u32, baseline_first: bool) -> Self {
+        Self {
+            number,
+            baseline_first,
+            baseline: None,
+            recommended: None,
+            baseline_others: Vec::new(),
+            recommended_others: Vec::new(),
+            void: None,
+        }
+    }
+
+    /// Both values of an objective, counted from 0.
+    fn values(&self, objective: usize) -> Option<Pair> {
+        let of = |first: Option<f64>, others: &[f64]| match objective.checked_sub(1) {
+            None => first,
+            Some(other) => others.get(other).copied(),
+        };
+        let baseline = of(self.baseline, &self.baseline_others)?;
+        Some(Pair { baseline, recommended: of(self.recommended, &self.recommended_others)? })
+    }
+
     /// Whether it is measured.
     pub const fn is_done(&self) -> bool {
         self.baseline.is_some() && self.recommended.is_some() && self.void.is_none()
@@ -92,20 +156,24 @@ impl PairRun {
 }
 
 impl Site {
-    /// Both values of each pair that counts.
-    pub fn measured_pairs(&self) -> Vec<Pair> {
-        let pair = |p: &PairRun| Some(Pair { baseline: p.baseline?, recommended: p.recommended? });
-        self.pairs.iter().filter(|p| p.is_done()).filter_map(pair).collect()
+    /// Both values of an objective, counted from 0, in each pair that counts.
+    pub fn measured_pairs(&self, objective: usize) -> Vec<Pair> {
+        self.pairs.iter().filter(|p| p.is_done()).filter_map(|p| p.values(objective)).collect()
     }
 
-    /// How many pairs are to be measured here, by what is known; `clusters` share the work.
-    pub(super) fn pairs_wanted(&self, confirm: &Confirm, clusters: u32) -> u32 {
-        let (measured, first) = (self.measured_pairs(), confirm.pairs as usize);
-        let Some(half_width) = confirm.precision.filter(|_| measured.len() >= first) else {
-            return confirm.pairs;
+    /// How many pairs are to be measured here, by what is known, for the noisiest of so many objectives; `clusters` share the work.
+    pub(super) fn pairs_wanted(&self, confirm: &Confirm, objectives: usize, clusters: u32) -> u32 {
+        let first = confirm.pairs as usize;
+        let wanted = |objective: usize| {
+            let measured = self.measured_pairs(objective);
+            let half_width = confirm.precision.filter(|_| measured.len() >= first)?;
+            let level = level_of_each(confirm.level, objectives);
+            let precision = Precision { half_width, level, clusters: clusters as usize };
+            Some(pairs_wanted(&measured[..first], precision))
         };
-        let precision = Precision { half_width, level: confirm.level, clusters: clusters as usize };
-        let wanted = pairs_wanted(&measured[..first], precision);
-        u32::try_from(wanted).unwrap_or(u32::MAX).min(confirm.max_pairs)
+        match (0..objectives).filter_map(wanted).max() {
+            Some(wanted) => u32::try_from(wanted).unwrap_or(u32::MAX).min(confirm.max_pairs),
+            None => confirm.pairs,
+        }
     }
 }

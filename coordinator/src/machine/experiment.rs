@@ -6,9 +6,9 @@ use std::sync::Arc;
 use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
-use autoopt_epoch::message::{Observation, Outlook, Stage, TrialKind};
+use autoopt_epoch::message::{Compromise, Observation, Outlook, Stage, TrialKind};
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Run, in_terms_of};
+use autoopt_epoch::statistics::{Run, Terms};
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +43,16 @@ pub struct Experiment {
     /// objective, best first.
     #[serde(default)]
     pub front: Vec<FrontTrial>,
+    /// With several objectives and clusters: by cluster what its values of each objective are multiplied by to be in the front's terms,
+    /// which are those of the first cluster here.
+    #[serde(default)]
+    pub factors: BTreeMap<String, Vec<f64>>,
     /// What the optimizer made of the results when it last answered.
     #[serde(default)]
     pub outlook: Option<Box<Outlook>>,
+    /// With several objectives: what the optimizer would recommend when it last answered.
+    #[serde(default)]
+    pub compromise: Option<Box<Compromise>>,
     /// Answers in a row that expected less gain than `budget.stop_below`.
     #[serde(default)]
     pub calm: u32,
@@ -90,7 +97,9 @@ impl Experiment {
             ask_after: self.ask_after,
             best: self.best.clone(),
             front: self.front.clone(),
+            factors: self.factors.clone(),
             outlook: self.outlook.clone(),
+            compromise: self.compromise.clone(),
             calm: self.calm,
             cut_short: self.cut_short,
             confirmation: self.confirmation.clone(),
@@ -113,27 +122,28 @@ impl Experiment {
     }
 
     /// The values to go on with and the number of a trial that had them: those that are or were confirmed; before that what the
-    /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. `None` while neither
-    /// beats the baseline, and where there are several objectives.
+    /// optimizer recommends, which sees through noise; the best measured ones where it recommends nothing. With several objectives they
+    /// are a compromise. `None` while neither is better than the baseline.
     pub fn recommended(&self) -> Option<(u32, &Parameters)> {
-        if !self.spec.other_objectives.is_empty() {
-            return None;
-        }
         if let Some(confirmation) = &self.confirmation {
             return Some((confirmation.number, &confirmation.parameters));
         }
-        let by_model = self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters));
-        let measured = self.best.as_ref().map(|b| (b.number, &b.parameters));
+        let (by_model, measured) = match self.spec.other_objectives.is_empty() {
+            true => (
+                self.outlook.as_ref().map(|o| (o.recommended.number, &o.recommended.parameters)),
+                self.best.as_ref().map(|b| (b.number, &b.parameters)),
+            ),
+            false => (
+                self.compromise.as_ref().map(|c| (c.number, &c.parameters)),
+                self.measured_compromise().map(|f| (f.number, &f.parameters)),
+            ),
+        };
         by_model.or(measured).filter(|(number, _)| *number > 0)
     }
 
-    /// What a value of one cluster is multiplied by to be in the terms of another one.
-    pub(super) fn factor(&self, other: &str, own: &str) -> f64 {
-        if other == own {
-            return 1.0;
-        }
-        let runs = |cluster: &str| self.sites.get(cluster).map_or(&[][..], |site| &site.runs);
-        in_terms_of(runs(other), runs(own))
+    /// How values of its clusters compare in an objective, counted from 0: by the baselines' runs so far.
+    pub(super) fn terms(&self, objective: usize) -> Terms<'_> {
+        Terms::new(objective, self.sites.iter().map(|(cluster, site)| (cluster.as_str(), &site.runs[..])))
     }
 
     /// How many epochs of a trial are to be measured.
@@ -251,7 +261,10 @@ pub struct Best {
 pub struct FrontTrial {
     pub trial: TrialId,
     pub number: u32,
-    /// Of each objective, in their order.
+    /// Where it was measured; empty if that was not written down.
+    #[serde(default)]
+    pub cluster: String,
+    /// Of each objective, in their order; with several clusters in the terms of one of them.
     pub values: Vec<f64>,
     pub parameters: Parameters,
 }

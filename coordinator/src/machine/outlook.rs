@@ -17,6 +17,7 @@ impl Turn<'_> {
         let Some(experiment) = self.experiment_mut(id) else { return false };
         // an answer without one is that of an optimizer that has no model, yet or at all
         experiment.outlook = answer.outlook.clone().map(Box::new);
+        experiment.compromise = answer.compromise.clone().map(Box::new);
         let left = answer.outlook.as_ref().and_then(|o| o.gain_left);
         let limit = experiment.spec.budget.stop_below;
         let calm = left.zip(limit).filter(|(left, limit)| left < limit);

@@ -58,7 +58,9 @@ impl Turn<'_> {
             sites: BTreeMap::new(),
             best: None,
             front: Vec::new(),
+            factors: BTreeMap::new(),
             outlook: None,
+            compromise: None,
             calm: 0,
             cut_short: false,
             confirmation: None,
@@ -84,6 +86,7 @@ impl Turn<'_> {
                 ask: None,
                 note: Some(format!("preset {} of {}", i + 1, spec.presets.len())),
                 outlook: None,
+                compromise: None,
             };
             self.accept(id, trial, given, parameters);
         }

@@ -9,6 +9,7 @@ mod circle;
 mod dashboard;
 mod document;
 mod effects;
+mod fronts;
 mod many;
 mod sharing;
 mod stream;

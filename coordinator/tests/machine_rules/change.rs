@@ -97,6 +97,7 @@ fn a_cluster_that_leaves_ends_what_it_does_and_is_then_free_for_another_experime
             ask: None,
             note: None,
             outlook: None,
+            compromise: None,
         };
         lab.send(trial);
     }

@@ -93,6 +93,7 @@ impl Chaos {
             cluster: None,
             note: None,
             outlook: None,
+            compromise: None,
         };
         self.lab.send(trial);
     }

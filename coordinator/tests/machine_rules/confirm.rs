@@ -320,3 +320,146 @@ fn a_true_gain_of_ten_percent_is_in_the_interval_as_often_as_that_says() {
     let (n, level) = (claims.len() as f64, 0.95_f64);
     assert!((covered / n - level).abs() <= 3.0 * (level * (1.0 - level) / n).sqrt(), "{covered} of {n}");
 }
+
+/// What is measured of two objectives by the first one's `x`: power grows faster than the rate.
+fn rate_and_power(order: &message::Epoch, at: autoopt_epoch::time::Timestamp) -> ReportState {
+    let mut state = done(order, at);
+    if let ReportState::Done(Done { measurement: Some(m), .. }) = &mut state {
+        let scale = if order.cluster == "b" { 10.0 } else { 1.0 };
+        m.others = vec![scale * (1.0 + m.objective.powi(2))];
+    }
+    state
+}
+
+/// A search of two objectives that has tried `xs` and has just begun to confirm, if it does.
+fn traded(clusters: &[&str], more: serde_json::Value, xs: &[i64]) -> Lab {
+    let mut all = json!({
+        "budget": {"trials": xs.len()}, "objective": {"maximize": "m", "unit": "ops/s"}, "other_objectives": [{"minimize": "m"}],
+    });
+    for (key, value) in more.as_object().cloned().unwrap_or_default() {
+        all[key] = value;
+    }
+    let mut lab = Lab::with(&confirming(clusters, all));
+    xs.iter().for_each(|x| assert_eq!(lab.trial("e", *x), None));
+    while lab.experiment().phase == Phase::Running || lab.experiment().phase == Phase::Stopping {
+        let order = lab.orders.remove(0);
+        lab.report(&order, rate_and_power(&order, lab.now));
+    }
+    lab
+}
+
+/// Goes on to the end; `noise` is added to the second objective of the n-th run of the recommended values.
+fn to_the_end(lab: &mut Lab, noise: impl Fn(u32) -> f64) {
+    let mut runs = 0;
+    while let Some(order) = (!lab.orders.is_empty()).then(|| lab.orders.remove(0)) {
+        let mut state = rate_and_power(&order, lab.now);
+        if let (ReportState::Done(Done { measurement: Some(m), .. }), TrialKind::Recommended) =
+            (&mut state, order.kind)
+        {
+            m.others[0] += noise(runs);
+            runs += 1;
+        }
+        lab.report(&order, state);
+    }
+}
+
+#[test]
+fn of_a_front_a_compromise_is_confirmed_in_every_objective_at_once() {
+    // 7 was found; of 1, 12 and 20 the second gives away least of each range
+    let mut lab = traded(&["a", "b"], json!({}), &[1, 12, 20]);
+    let numbers: Vec<u32> = lab.experiment().front.iter().map(|f| f.number).collect();
+    assert_eq!(numbers, [3, 2, 0, 1]);
+    assert_eq!(lab.experiment().phase, Phase::Confirming);
+    to_the_end(&mut lab, |n| f64::from(n % 2));
+    let experiment = lab.experiment();
+    let confirmation = experiment.confirmation.as_ref().unwrap();
+    assert_eq!((confirmation.number, confirmation.done), (2, 8));
+    assert_eq!(experiment.front.iter().map(|f| f.number).collect::<Vec<_>>(), numbers, "the search is over");
+    let (claim, other) = (confirmation.claim.as_ref().unwrap(), &confirmation.other_claims[0]);
+    assert_eq!(confirmation.other_claims.len(), 1);
+    assert!((claim.gain - 5.0 / 7.0).abs() < 1e-9, "{claim:?}");
+    assert_eq!((claim.level, other.level), (0.975, 0.975), "together 0.95");
+    assert_eq!((claim.verdict, other.verdict), (Verdict::Shown, Verdict::NotShown));
+    assert!(other.high < 0.0 && other.clusters.len() == 2, "145 in place of 50: {other:?}");
+    let told = confirmation.told(&experiment.spec);
+    assert!(
+        told.starts_with(
+            "trial 2 measured afresh in 8 pairs, 95 % intervals that hold together: gain in m +71.4 % [71.4, 71.4], shown; \
+             gain in m -19"
+        ) && told.ends_with("shown to be worse"),
+        "{told}"
+    );
+    let event = &lab.events(EventKind::ConfirmationEnded)[0];
+    assert_eq!(event.message, told);
+    assert_eq!(event.detail["other_claims"][0]["verdict"], "not_shown");
+    assert!(!confirmation.shown());
+    let stored = lab.store.stored();
+    let (_, _, site) = stored.sites.iter().find(|(_, cluster, _)| cluster == "b").unwrap();
+    let pair = &site.pairs[0];
+    assert_eq!((pair.baseline_others.clone(), pair.recommended_others.len()), (vec![500.0], 1));
+}
+
+#[test]
+fn the_noisiest_objective_decides_how_many_pairs_there_are() {
+    let pairs = |noise: f64, more| {
+        let mut lab = traded(&["a"], more, &[20]);
+        to_the_end(&mut lab, |n| noise * f64::from(n % 3));
+        let confirmation = lab.experiment().confirmation.clone().unwrap();
+        (confirmation.done, confirmation.wanted)
+    };
+    let precise = json!({"confirm": {"pairs": 4, "precision": 0.05, "max_pairs": 50}});
+    assert_eq!(pairs(0.0, precise.clone()), (4, 4));
+    let (done, wanted) = pairs(20.0, precise);
+    assert!(done == wanted && done > 4, "{done} of {wanted}");
+}
+
+#[test]
+fn what_is_ended_early_shows_nothing_in_any_objective_and_the_baseline_is_no_compromise() {
+    let mut lab = traded(&["a"], json!({}), &[20]);
+    while lab.experiment().confirmation.as_ref().unwrap().done < 2 {
+        let order = lab.orders.remove(0);
+        lab.report(&order, rate_and_power(&order, lab.now));
+    }
+    control(&mut lab, Control::Stop);
+    to_the_end(&mut lab, |_| 0.0);
+    let experiment = lab.experiment();
+    let confirmation = experiment.confirmation.as_ref().unwrap();
+    assert!(confirmation.claims().all(|c| c.verdict == Verdict::NotShown));
+    let told = confirmation.told(&experiment.spec);
+    assert!(told.contains(", not shown; gain in m") && told.contains("; not shown because it was"), "{told}");
+    // of 6 and the 7 that was found, equally near to the best of both, the better one by the first objective
+    let lab = traded(&["a"], json!({}), &[6]);
+    assert_eq!((lab.experiment().recommended(), &lab.experiment().confirmation), (None, &None));
+}
+
+#[test]
+fn the_optimizer_s_compromise_is_confirmed_rather_than_the_measured_one() {
+    let mut lab = Lab::with(&confirming(
+        &["a"],
+        json!({"algorithm": {"name": "gp"}, "budget": {"trials": 2}, "other_objectives": [{"minimize": "m"}]}),
+    ));
+    let work = |lab: &mut Lab| {
+        while !lab.orders.is_empty() {
+            let order = lab.orders.remove(0);
+            lab.report(&order, rate_and_power(&order, lab.now));
+        }
+    };
+    work(&mut lab);
+    lab.answer(20);
+    work(&mut lab);
+    let answer = |ask: message::Ask, x: i64| -> message::Trial {
+        serde_json::from_value(json!({
+            "experiment": ask.experiment_id, "parameters": {"x": 12}, "ask": ask.ask,
+            "compromise": {"trial": ask.results[1].trial, "number": 1, "parameters": {"x": x}},
+        }))
+        .unwrap()
+    };
+    let ask = lab.asks.pop().unwrap();
+    assert!(lab.send(answer(ask, 101)).unwrap().contains("what its compromise recommends cannot be used"));
+    lab.later(5);
+    let ask = lab.asks.pop().unwrap();
+    assert_eq!(lab.send(answer(ask, 20)), None);
+    lab.crash();
+    work(&mut lab);
+    assert_eq!(lab.experiment().confirmation.as_ref().unwrap().number, 1, "2 is the nearest by measurements");
+}

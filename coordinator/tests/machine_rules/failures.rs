@@ -205,6 +205,7 @@ fn a_silent_optimizer_is_asked_again_and_a_wrong_one_stops_the_experiment() {
             cluster: None,
             note: None,
             outlook: None,
+            compromise: None,
         };
         assert!(lab.send(trial).is_some());
         if n < 5 {

@@ -30,6 +30,7 @@ fn answer(ask: &Ask, x: i64, left: f64) -> Trial {
         cluster: None,
         note: None,
         outlook: Some(Outlook { results: 1, recommended, gain_left: Some(left) }),
+        compromise: None,
     }
 }
 

@@ -59,6 +59,7 @@ impl Chaos {
                 cluster: None,
                 note: None,
                 outlook: None,
+                compromise: None,
             };
             self.messages += 1;
             self.inputs.push(Input::Trial { message: MessageId(Uuid::from_u128(self.messages)), trial });

@@ -21,6 +21,7 @@ fn trial(id: Option<TrialId>, cluster: Option<&str>) -> message::Trial {
         cluster: cluster.map(Into::into),
         note: None,
         outlook: None,
+        compromise: None,
     }
 }
 

@@ -281,6 +281,7 @@ fn two_experiments_on_two_clusters_have_one_each() {
             cluster: Some(cluster.into()),
             note: None,
             outlook: None,
+            compromise: None,
         };
         assert_eq!(lab.send(trial), None);
     }

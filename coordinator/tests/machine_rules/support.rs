@@ -268,6 +268,7 @@ impl Lab {
             cluster: None,
             note: None,
             outlook: None,
+            compromise: None,
         })
     }
 
@@ -287,6 +288,7 @@ impl Lab {
             cluster: None,
             note: None,
             outlook: None,
+            compromise: None,
         };
         assert_eq!(self.send(trial), None);
         ask

@@ -23,6 +23,7 @@ fn a_trial_that_cannot_be_used_is_refused_with_its_reason() {
         cluster: None,
         note: None,
         outlook: None,
+        compromise: None,
     };
     let mut refused = |trial, expected: &str| {
         let reason = lab.send(trial).unwrap_or_else(|| panic!("taken, not `{expected}`"));

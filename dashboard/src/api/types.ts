@@ -56,6 +56,8 @@ export interface Summary {
   best?: { trial: string; number: number; objective: number; parameters: Values };
   /** With several objectives: the trials that no other is better than in everything. */
   front?: { trial: string; number: number; values: number[] }[];
+  /** With several objectives and clusters: what a cluster's values of each objective are multiplied by to be in the front's terms. */
+  factors?: Record<string, number[]>;
   baseline: Record<string, number>;
   baseline_runs?: Record<string, Spread>;
   outlook?: Outlook;

@@ -17,8 +17,10 @@ interface Props {
 export function FrontFigure({ experiment: e, columns, rows }: Props) {
   const goals = objectives(e.spec);
   const [over, setOver] = useState<Point | null>(null);
-  const all = useMemo(() => points(rows, columns, e.front), [rows, columns, e.front]);
+  const all = useMemo(() => points(rows, columns, e), [rows, columns, e.front, e.factors]);
   if (goals.length < 2) return null;
+  const clusters = Object.keys(e.factors ?? {});
+  const terms = clusters.length > 1 ? clusters[0] : undefined;
   const front = all.filter((p) => p.onFront);
   const told = (p: Point) => goals.map((goal, i) => `${goal.maximize ?? goal.minimize} ${withUnit(p.values[i]!, goal.unit)}`).join(", ");
   const reach = (goal: Objective, i: number) => {
@@ -28,6 +30,7 @@ export function FrontFigure({ experiment: e, columns, rows }: Props) {
   const summary = [
     `${count(front.length, "trial")} of ${all.length} on the front: no other is better in everything.`,
     front.length > 0 ? `On it ${goals.map(reach).join(", ")}.` : "",
+    terms !== undefined ? `Values are in the terms of ${terms}: each beside the baseline of its own cluster.` : "",
     goals.length > 2 ? `The chart has the first two of ${goals.length} objectives, so that a trial of the front may look beaten.` : "",
   ].join(" ");
   const table = () => ({

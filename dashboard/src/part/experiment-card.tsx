@@ -92,7 +92,7 @@ function Gain({ experiment: e, gain, beaten }: { experiment: Summary; gain?: Int
   return (
     <>
       <strong class={e.gain && e.gain > 0 ? "gain" : undefined}>{e.gain === undefined ? "–" : beaten ? change(e.gain) : "none"}</strong>
-      {beaten && <small>{e.confirmation ? e.confirmation.told : "of one measurement, not confirmed"}</small>}
+      {(beaten || e.confirmation) && <small>{e.confirmation ? e.confirmation.told : "of one measurement, not confirmed"}</small>}
     </>
   );
 }

@@ -189,17 +189,10 @@ fn several_objectives(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
     let mut refuse = |path: &str, message: &str, hint: &str| {
         problems.push(Problem::new(path, message).with_hint(hint));
     };
-    if spec.confirm.is_some() {
-        refuse(
-            "confirm",
-            "an experiment with several objectives has a front and no best trial that could be confirmed",
-            "confirm a trial of the front by an experiment of its own, with one objective and its values as a preset",
-        );
-    }
     if spec.at_end == AtEnd::Best {
         refuse(
             "at_end",
-            "an experiment with several objectives has no best trial to leave the clusters with",
+            "an experiment with several objectives has no best trial to leave the clusters with, and a compromise is for a person to choose",
             "`restore`, or `keep`",
         );
     }
@@ -208,13 +201,6 @@ fn several_objectives(problems: &mut Vec<Problem>, spec: &ExperimentSpec) {
             "budget.stop_below",
             "of several objectives no expected gain is told",
             "remove it; `trials` and `wall_time` end the search",
-        );
-    }
-    if spec.clusters.len() > 1 {
-        refuse(
-            "clusters",
-            "several objectives are compared on one cluster only",
-            "one cluster, or one objective",
         );
     }
 }

@@ -56,7 +56,7 @@ pub struct ExperimentSpec {
     pub metrics: Vec<Metric>,
     pub objective: Objective,
     /// Further objectives, none of which may be given up for another: what is sought is the front of the trials that no other one is
-    /// better than in everything. On one cluster, without `[confirm]`.
+    /// better than in everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_objectives: Vec<Objective>,
     /// Over metrics: `latency_p95 <= 50`. A trial that breaks one is `violated`.
@@ -68,7 +68,8 @@ pub struct ExperimentSpec {
     /// The baseline is measured again while the search runs; without it, once, at its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// When the search is over its best values are compared with the baseline by fresh runs; without it they are not.
+    /// When the search is over its best values, with several objectives a compromise, are compared with the baseline by fresh runs;
+    /// without it they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Confirm>,
 }
@@ -82,9 +83,14 @@ const fn five() -> u32 {
 }
 
 impl ExperimentSpec {
-    /// Which way each objective is better; the first is `objective`.
+    /// All objectives; the first is `objective`.
+    pub fn objectives(&self) -> impl Iterator<Item = &Objective> {
+        std::iter::once(&self.objective).chain(&self.other_objectives)
+    }
+
+    /// Which way each objective is better.
     pub fn goals(&self) -> Vec<Goal> {
-        std::iter::once(&self.objective).chain(&self.other_objectives).map(Objective::goal).collect()
+        self.objectives().map(Objective::goal).collect()
     }
 
     /// The specification of one stage.
@@ -184,7 +190,7 @@ pub struct Confirm {
     pub precision: Option<f64>,
     /// No more than this on each cluster, whatever the noise.
     pub max_pairs: u32,
-    /// How sure the interval is, between 0 and 1.
+    /// How sure the interval is, between 0 and 1; with several objectives, all their intervals together.
     pub level: f64,
 }
 
@@ -228,6 +234,9 @@ pub struct Earlier {
     pub name: String,
     /// Which way its objective is better.
     pub goal: Goal,
+    /// The same of its further objectives, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_goals: Vec<Goal>,
     /// Its measured trials, baselines among them: values are compared as parts of these, or by how far they are from them.
     pub results: Vec<Observation>,
 }

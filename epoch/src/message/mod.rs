@@ -22,7 +22,7 @@ pub use epoch::{Action, Cancel, Epoch, Measure, Stage};
 pub use event::{By, Event, EventKind};
 pub use explanation::{Effect, Estimate, Explanation, Interaction, Level};
 pub use leak::{Leak, LeakKind};
-pub use outlook::{Outlook, Recommended};
+pub use outlook::{Compromise, Outlook, Recommended};
 pub use report::{Done, Measurement, Report, ReportState, Violation};
 pub use trial::{Trial, TrialKind};
 

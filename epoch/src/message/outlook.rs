@@ -18,6 +18,17 @@ pub struct Outlook {
     pub gain_left: Option<f64>,
 }
 
+/// Of several goals: the evaluated parameters that are a compromise by the models, which see through noise. They are the ones of the
+/// front that are nearest to the best of every goal, each seen as a part of the front's range. Travels with an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Compromise {
+    /// A trial that had these parameters.
+    pub trial: TrialId,
+    /// Its number.
+    pub number: u32,
+    pub parameters: Parameters,
+}
+
 /// The best of the evaluated parameters by the model, which sees through noise, not by the luckiest measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommended {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AskId, TrialId};
-use crate::message::Outlook;
+use crate::message::{Compromise, Outlook};
 use crate::space::Parameters;
 
 /// `autoopt.trial.v1`, routing key `trial`: asks for one evaluation. Only the first two fields are required.
@@ -29,6 +29,9 @@ pub struct Trial {
     /// Beside an answer: what the optimizer makes of the results so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// Beside an answer to a question with several goals: what the optimizer would recommend by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compromise: Option<Compromise>,
 }
 
 /// Where a trial came from. The set only grows.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{mean, student, variance};
 use crate::message::Goal;
 
-/// The objective of two runs, one soon after the other on one cluster.
+/// One objective of two runs, one soon after the other on one cluster.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
     pub baseline: f64,
@@ -53,7 +53,8 @@ pub struct Claim {
     /// The interval's ends, on the scale of `gain`.
     pub low: f64,
     pub high: f64,
-    /// How sure the interval is, between 0 and 1.
+    /// How sure the interval is by itself, between 0 and 1. With several objectives more than asked for, so that the intervals of all hold
+    /// together as surely as was asked.
     pub level: f64,
     /// The chance of a gain this far from 0 on either side, if there were none.
     pub p: f64,
@@ -71,7 +72,12 @@ impl Claim {
             Verdict::NotShown => "not shown",
         };
         let level = 100.0 * self.level;
-        let gain = match self.scale {
+        format!("gain {}, {level} % interval, {} pairs: {verdict}", self.numbers(unit), self.pairs)
+    }
+
+    /// The gain with its interval: "+12.0 % [8.1, 16.2]".
+    pub fn numbers(&self, unit: Option<&str>) -> String {
+        match self.scale {
             Scale::Ratio => {
                 let [gain, low, high] = [self.gain, self.low, self.high].map(|part| 100.0 * part);
                 format!("{gain:+.1} % [{low:.1}, {high:.1}]")
@@ -80,8 +86,7 @@ impl Claim {
                 let unit = unit.map(|u| format!(" {u}")).unwrap_or_default();
                 format!("{:+.4}{unit} [{:.4}, {:.4}]", self.gain, self.low, self.high)
             }
-        };
-        format!("gain {gain}, {level} % interval, {} pairs: {verdict}", self.pairs)
+        }
     }
 }
 

@@ -7,11 +7,24 @@ use super::{Scale, mean, student};
 use crate::time::Timestamp;
 
 /// One run of the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// When it had been measured.
     pub at: Timestamp,
     pub objective: f64,
+    /// Of each further objective, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<f64>,
+}
+
+impl Run {
+    /// Of an objective, counted from 0, the experiment's own.
+    pub fn value(&self, objective: usize) -> Option<f64> {
+        match objective.checked_sub(1) {
+            None => Some(self.objective),
+            Some(other) => self.others.get(other).copied(),
+        }
+    }
 }
 
 /// The trend of the baseline's runs on one cluster.

@@ -1,19 +1,21 @@
 //! What may be said of two configurations that were measured several times, pure.
 //!
 //! [`claim`] compares them from runs in pairs, [`pairs_wanted`] plans how many pairs that takes, [`drift`] tells whether the
-//! system itself moved meanwhile, and [`in_terms_of`] puts a value of one cluster beside those of another. The method, with what it does
+//! system itself moved meanwhile, and [`Terms`] put a value of one cluster beside those of another. The method, with what it does
 //! not do, is in `docs/claims.md`.
 
 mod claim;
 mod drift;
 mod plan;
+mod several;
 mod student;
 mod terms;
 
 pub use claim::{Claim, ClusterClaim, Pair, Pairs, Scale, Verdict, claim};
 pub use drift::{Drift, Run, drift};
 pub use plan::{Precision, pairs_wanted};
-pub use terms::in_terms_of;
+pub use several::{level_of_each, told_of};
+pub use terms::Terms;
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64

@@ -8,13 +8,15 @@
 
 mod volume;
 
-use autoopt_epoch::message::{Ask, Goal, Observation};
+use autoopt_epoch::experiment::{Algorithm, Earlier, WarmStart};
+use autoopt_epoch::front::{Values, by_compromise, front, range};
+use autoopt_epoch::message::{Ask, Compromise, Goal, Observation};
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::acquisition::Acquisition;
 use crate::design;
-use crate::known::Known;
+use crate::known::{Known, Seen};
 use crate::model::{self, Model};
 use crate::outlook::Models;
 use crate::propose::perturb;
@@ -22,7 +24,7 @@ use crate::space::{Codec, Point};
 use crate::surrogate::warp::Warp;
 use crate::surrogate::{GpError, Paths};
 
-pub use volume::{Values, added, dominates, front, reference, volume};
+pub use volume::{added, reference, volume};
 
 /// Functions drawn of each goal, and the same for more than two goals, where volumes are costly.
 const DRAWS: usize = 32;
@@ -42,12 +44,26 @@ fn goals(ask: &Ask) -> Vec<Goal> {
 /// `ask` with goal `m` for its only one.
 fn only(ask: &Ask, m: usize) -> Ask {
     let Some(other) = m.checked_sub(1) else { return Ask { other_goals: Vec::new(), ..ask.clone() } };
-    let results = ask.results.iter().map(|r| Observation {
-        objective: r.others.get(other).copied(),
-        std_error: None,
-        ..r.clone()
+    let of_other = |results: &[Observation]| -> Vec<Observation> {
+        let of = |r: &Observation| Observation {
+            objective: r.others.get(other).copied(),
+            std_error: None,
+            ..r.clone()
+        };
+        results.iter().map(of).collect()
+    };
+    // an earlier experiment that does not tell which way is better in this goal says nothing of it
+    let earlier = ask.algorithm.warm_start.iter().filter_map(|given| match given {
+        WarmStart::Earlier(earlier) => Some(WarmStart::Earlier(Earlier {
+            goal: *earlier.other_goals.get(other)?,
+            results: of_other(&earlier.results),
+            ..earlier.clone()
+        })),
+        WarmStart::File(_) => None,
     });
-    Ask { goal: ask.other_goals[other], other_goals: Vec::new(), results: results.collect(), ..ask.clone() }
+    let algorithm = Algorithm { warm_start: earlier.collect(), ..ask.algorithm.clone() };
+    let (goal, results) = (ask.other_goals[other], of_other(&ask.results));
+    Ask { goal, other_goals: Vec::new(), results, algorithm, ..ask.clone() }
 }
 
 /// A model of each goal.
@@ -70,12 +86,28 @@ impl Goals {
         Ok(Some(goals))
     }
 
-    /// Evaluated points that may be recommended, each once.
+    /// What was evaluated and may be recommended, each point once.
+    fn recommendable(&self) -> Vec<&Seen> {
+        let mut seen: Vec<&Seen> = self.known[0].measured().filter(|s| s.allowed).collect();
+        seen.dedup_by(|a, b| a.point == b.point);
+        seen
+    }
+
+    /// The points of these.
     fn evaluated(&self) -> Vec<Point> {
-        let measured = self.known[0].measured().filter(|s| s.allowed);
-        let mut points: Vec<Point> = measured.map(|s| s.point.clone()).collect();
-        points.dedup();
-        points
+        self.recommendable().into_iter().map(|s| s.point.clone()).collect()
+    }
+
+    /// What gives away least of each goal.
+    fn compromise(&self) -> Option<Compromise> {
+        let seen = self.recommendable();
+        let expected: Vec<Values> = seen.iter().map(|s| self.expected(&s.point)).collect();
+        let nearest = seen[*best_first(&expected).first()?];
+        Some(Compromise {
+            trial: nearest.trial,
+            number: nearest.number,
+            parameters: nearest.parameters.clone(),
+        })
     }
 
     /// What is expected of `point`, in the sense "smaller is better".
@@ -83,6 +115,13 @@ impl Goals {
         let mean = |m: &Model| m.warp.invert(m.acquisition.objective.mean_at(point));
         self.models.iter().map(mean).collect()
     }
+}
+
+/// The front of points with these values, the compromise first.
+fn best_first(expected: &[Values]) -> Vec<usize> {
+    let best = front(expected);
+    let values: Vec<&Values> = best.iter().map(|i| &expected[*i]).collect();
+    by_compromise(&values).into_iter().map(|i| best[i]).collect()
 }
 
 fn goals_of(ask: &Ask) -> usize {
@@ -109,7 +148,7 @@ impl<'a> Trade<'a> {
         let best: Vec<Values> = front(&expected).into_iter().map(|i| expected[i].clone()).collect();
         let spread: Vec<f64> = (0..goals.models.len())
             .map(|m| {
-                let (low, high) = volume::range(expected.iter().map(|v| v[m]));
+                let (low, high) = range(expected.iter().map(|v| v[m]));
                 if high > low { high - low } else { high.abs().max(1.0) }
             })
             .collect();
@@ -169,8 +208,8 @@ impl<'a> Trade<'a> {
     }
 }
 
-/// The point whose values are expected to add most to the front, neither evaluated nor pending; `None` while there is no model, or if
-/// every candidate is taken. `prepare` may add to what counts beside the goals.
+/// The point whose values are expected to add most to the front, neither evaluated nor pending, and what would be recommended by now;
+/// `None` while there is no model, or if every candidate is taken. `prepare` may add to what counts beside the goals.
 pub fn propose(
     ask: &Ask,
     codec: &Codec,
@@ -178,7 +217,7 @@ pub fn propose(
     candidates: usize,
     seed: u64,
     prepare: impl FnOnce(&mut Model) -> Result<(), GpError>,
-) -> Result<Option<Point>, GpError> {
+) -> Result<Option<(Point, Option<Compromise>)>, GpError> {
     let Some(mut goals) = Goals::new(ask, codec, seed)? else { return Ok(None) };
     prepare(&mut goals.models[0])?;
     let mut rng = design::generator(seed);
@@ -217,7 +256,8 @@ pub fn propose(
             }
         }
     }
-    Ok(best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, point)| point))
+    let best = best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(best.map(|(_, point)| (point, goals.compromise())))
 }
 
 fn allowed(codec: &Codec, known: &Known, point: Point, rng: &mut Xoshiro256PlusPlus) -> Option<Point> {
@@ -252,20 +292,52 @@ pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
             ensembles.iter().map(|e| mean(e.models())).collect()
         })
         .collect();
-    let best = front(&expected);
-    let ranges: Vec<(f64, f64)> =
-        (0..goals_of(ask)).map(|m| volume::range(best.iter().map(|i| expected[*i][m]))).collect();
-    let distance = |i: usize| -> f64 {
-        let part =
-            |(x, (low, high)): (&f64, &(f64, f64))| if high > low { (x - low) / (high - low) } else { 0.0 };
-        expected[i].iter().zip(&ranges).map(part).map(|p| p * p).sum()
-    };
-    let mut order = best;
-    order.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b)));
     let goals = goals(ask);
     let told = |i: usize| Best {
         parameters: seen[i].parameters.clone(),
         values: expected[i].iter().zip(&goals).map(|(x, goal)| -goal.sign() * x).collect(),
     };
-    Ok(order.into_iter().map(told).collect())
+    Ok(best_first(&expected).into_iter().map(told).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn each_goal_hears_its_own_values_of_earlier_experiments_too() {
+        let id = "0192a3b4-c5d6-7e8f-9012-000000000001";
+        let result = |objective: f64, others: Value| {
+            json!({
+                "trial": id, "number": 0, "kind": "baseline", "cluster": "a", "outcome": "measured", "parameters": {},
+                "objective": objective, "others": others,
+            })
+        };
+        let told = json!({"name": "old", "goal": "minimize", "other_goals": ["maximize"], "results": [result(3.0, json!([4.0]))]});
+        let untold = json!({"name": "older", "goal": "minimize", "results": [result(5.0, json!([]))]});
+        let ask: Ask = serde_json::from_value(json!({
+            "ask": id, "experiment": "e", "experiment_id": id, "number": 1, "seed": 0,
+            "algorithm": {"name": "gp", "warm_start": [told, untold]}, "goal": "maximize", "other_goals": ["minimize"],
+            "parameters": [], "budget": 1, "parallel": 1, "results": [result(1.0, json!([2.0]))], "pending": [],
+        }))
+        .unwrap();
+        let heard = |m: usize| {
+            let ask = only(&ask, m);
+            assert_eq!(ask.other_goals, []);
+            let earlier = ask.algorithm.warm_start.iter().map(|given| match given {
+                WarmStart::Earlier(e) => (e.goal, e.results[0].objective),
+                WarmStart::File(name) => panic!("{name} was read"),
+            });
+            (ask.goal, ask.results[0].objective, earlier.collect::<Vec<_>>())
+        };
+        let (most, least) = (Goal::Maximize, Goal::Minimize);
+        assert_eq!(heard(0), (most, Some(1.0), vec![(least, Some(3.0)), (least, Some(5.0))]));
+        assert_eq!(
+            heard(1),
+            (least, Some(2.0), vec![(most, Some(4.0))]),
+            "of the other one nothing is known"
+        );
+    }
 }

@@ -1,23 +1,6 @@
-//! Fronts and the volume they dominate. Smaller is better in every value.
+//! The volume that fronts dominate. Smaller is better in every value.
 
-/// Values of one point, one for each goal.
-pub type Values = Vec<f64>;
-
-/// Whether `a` is as good as `b` in every value and better in one.
-pub fn dominates(a: &[f64], b: &[f64]) -> bool {
-    a.iter().zip(b).all(|(x, y)| x <= y) && a.iter().zip(b).any(|(x, y)| x < y)
-}
-
-/// Indices of the points that no other dominates; of equal ones the first.
-pub fn front(points: &[Values]) -> Vec<usize> {
-    let beaten = |i: usize| {
-        points
-            .iter()
-            .enumerate()
-            .any(|(j, other)| dominates(other, &points[i]) || (j < i && *other == points[i]))
-    };
-    (0..points.len()).filter(|i| !beaten(*i)).collect()
-}
+use autoopt_epoch::front::{Values, front, range};
 
 /// A point that bounds the volume that counts: beyond the worst value that the front has in each goal by a tenth of the front's
 /// range there, so that the ends of the front count as well, but not above all else (Ishibuchi, Imada, Setoguchi, Nojima 2018
@@ -30,11 +13,6 @@ pub fn reference(front: &[Values], spread: &[f64]) -> Values {
             high + 0.1 * beyond.max(f64::MIN_POSITIVE)
         })
         .collect()
-}
-
-/// The smallest and the largest.
-pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }
 
 /// The volume between `points` and `reference`: in two dimensions by a sweep, in more by adding what each point alone adds to those
@@ -104,11 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn a_front_holds_what_nothing_dominates_once() {
-        let points: Vec<Values> =
-            [[1.0, 5.0], [2.0, 2.0], [2.0, 2.0], [5.0, 1.0], [3.0, 3.0], [1.0, 6.0]].map(Vec::from).to_vec();
-        assert_eq!(front(&points), [0, 1, 3]);
-        let best: Vec<Values> = front(&points).into_iter().map(|i| points[i].clone()).collect();
+    fn the_volume_that_counts_is_bounded_a_little_beyond_the_front() {
+        let best: Vec<Values> = [[1.0, 5.0], [2.0, 2.0], [5.0, 1.0]].map(Vec::from).to_vec();
         assert_eq!(reference(&best, &[4.0, 5.0]), [5.4, 5.4]);
         assert_eq!(reference(&best[..1], &[4.0, 5.0]), [1.4, 5.5]);
     }

@@ -9,7 +9,7 @@ use autoopt_epoch::id::ExperimentId;
 use super::super::status::on_front;
 use crate::fault::Fault;
 use crate::show::change;
-use crate::standing::UNCONFIRMED;
+use crate::standing::unconfirmed;
 
 /// An experiment of this process's own store.
 pub(super) struct Summary {
@@ -38,14 +38,16 @@ impl Summary {
 
 fn gain(e: &ExperimentSummary) -> String {
     let baseline = e.baseline.values().next().map_or_else(|| "unknown".into(), |value| format!("{value:.6}"));
+    let shown = || e.confirmation.as_ref().map_or_else(|| unconfirmed(e), |c| c.told.as_str());
     match &e.best {
-        _ if !e.front.is_empty() => format!("the front: {}", on_front(e)),
+        _ if !e.front.is_empty() => format!("the front: {}\n{}", on_front(e), shown()),
         Some(best) if best.number > 0 => {
             let gain = e.gain.map(|gain| format!(" ({})", change(gain))).unwrap_or_default();
-            let shown = e.confirmation.as_ref().map_or(UNCONFIRMED, |c| c.told.as_str());
             format!(
-                "best: trial {} with {:.6}, baseline {baseline}{gain}\n{shown}",
-                best.number, best.objective
+                "best: trial {} with {:.6}, baseline {baseline}{gain}\n{}",
+                best.number,
+                best.objective,
+                shown()
             )
         }
         _ => format!("nothing beat the baseline ({baseline})"),

@@ -7,7 +7,6 @@ use autoopt_coordinator::api::view::{ClusterHealth, ClusterView, ExperimentSumma
 use autoopt_coordinator::machine::Phase;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::{Action, TrialKind};
-use autoopt_epoch::statistics::Verdict;
 use autoopt_epoch::time::Timestamp;
 use ratatui::style::Modifier;
 use ratatui::text::Line;
@@ -266,8 +265,7 @@ fn counts(e: &ExperimentSummary, standing: &Standing, waiting: u32, page: Page) 
 fn more(e: &ExperimentSummary, page: Page) -> Option<Line<'static>> {
     let (text, tone) = match (&e.confirmation, &e.reason) {
         (Some(confirmation), _) => {
-            let shown = confirmation.claim.as_ref().is_some_and(|claim| claim.verdict == Verdict::Shown);
-            (&confirmation.told, if shown { Tone::Good } else { Tone::Usual })
+            (&confirmation.told, if confirmation.shown() { Tone::Good } else { Tone::Usual })
         }
         (None, Some(reason)) => (reason, Tone::Usual),
         (None, None) => return None,

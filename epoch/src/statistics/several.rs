@@ -1,0 +1,20 @@
+//! Claims of several objectives, from the same pairs of runs.
+
+use super::{Claim, Verdict};
+
+/// The level of each of `count` intervals that hold all at once with at least `level`, whatever they have to do with each other: the
+/// inequality of Bonferroni (Dunn, "Multiple Comparisons Among Means", Journal of the American Statistical Association 56, 1961).
+pub fn level_of_each(level: f64, count: usize) -> f64 {
+    1.0 - (1.0 - level) / count.max(1) as f64
+}
+
+/// What a claim among others says of its objective: "gain in latency +12.0 % [8.1, 16.2], shown". `counts` unless the comparison was ended
+/// before its time. The recommended values may be worse in one objective for being better in another, which is then said.
+pub fn told_of(claim: &Claim, objective: &str, unit: Option<&str>, counts: bool) -> String {
+    let verdict = match claim.verdict {
+        Verdict::Shown => "shown",
+        Verdict::NotShown if counts && claim.high < 0.0 => "shown to be worse",
+        Verdict::NotShown => "not shown",
+    };
+    format!("gain in {objective} {}, {verdict}", claim.numbers(unit))
+}
