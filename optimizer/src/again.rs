@@ -4,28 +4,18 @@
 //! point is worth a second measurement: the same value again says that there is no noise, another one how much there is.
 
 use crate::known::{Known, Seen};
-use crate::outlook::{Models, choose};
-use crate::space::Codec;
-use crate::surrogate::Finer;
+use crate::outlook::Choice;
 
 /// A point is measured again for the first time after so many results, and each further time after twice as many as before.
 const FIRST: usize = 60;
 
 /// The result whose parameters are worth another measurement. `None` where it is known what one would tell, where that changes nothing, or where it
 /// would be one too many; and where placements are told, of which none is bought twice.
-pub fn again<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option<&'a Seen> {
-    if known.seen.iter().any(|s| s.placement.is_some()) {
-        return None;
-    }
+pub fn again<'a>(choice: &Choice<'a>, known: &Known) -> Option<&'a Seen> {
     let measured = known.measured().count();
     let repeated = known.seen.windows(2).filter(|two| two[0].point == two[1].point).count();
-    if measured >> repeated.min(32) < FIRST {
-        return None;
-    }
-    let finer = Finer::new(codec.columns(), &models.gps[0]);
-    let [if_noise, if_real] = finer.best()?;
-    if if_noise == if_real || finer.is_settled() {
-        return None;
-    }
-    choose(models, codec, known).map(|choice| choice.recommended).filter(|s| !known.is_pending(&s.point))
+    let one_too_many = measured >> repeated.min(32) < FIRST;
+    let placed = known.seen.iter().any(|s| s.placement.is_some());
+    let wanted = choice.in_doubt && !one_too_many && !placed && !known.is_pending(&choice.recommended.point);
+    wanted.then_some(choice.recommended)
 }

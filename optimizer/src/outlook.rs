@@ -40,20 +40,6 @@ impl Models<'_> {
         self.gps.iter().map(|gp| gp.mean_at(x)).sum::<f64>() / self.gps.len() as f64
     }
 
-    /// What the transformed objective is expected to be at evaluated points: the mean, and of what the models leave unexplained there the part that
-    /// is [real](Finer).
-    fn expected(&self, columns: &[Column], points: &[&Point]) -> Vec<f64> {
-        let finer: Vec<Finer> = self.gps.iter().map(|gp| Finer::new(columns, gp)).collect();
-        let rows: HashMap<Vec<u64>, usize> =
-            finer[0].points().iter().enumerate().map(|(row, p)| (bits(p), row)).collect();
-        let expected: Vec<Vec<f64>> = finer.iter().map(Finer::expected).collect();
-        let at = |point: &&Point| match rows.get(&bits(point)) {
-            Some(row) => expected.iter().map(|of| of[*row]).sum::<f64>() / expected.len() as f64,
-            None => self.mean_at(point),
-        };
-        points.iter().map(at).collect()
-    }
-
     /// Standard deviation of one measurement at `x`, in the objective's unit.
     pub fn noise_at(&self, x: &[f64]) -> f64 {
         let each = self.gps.iter().map(|gp| {
@@ -91,14 +77,18 @@ pub struct Choice<'a> {
     pub recommended: &'a Seen,
     /// The best evaluated points by the model, each once; the recommended one among them.
     pub rivals: Vec<&'a Seen>,
+    /// Whether another point would be if all that the models leave unexplained were noise than if it were real, and which of the two it is the
+    /// results do not tell.
+    pub in_doubt: bool,
 }
 
 /// The evaluated point with the best expected value. Of those that the model cannot tell from it, as on a plateau, the one whose
 /// surroundings are best, which is in the middle of it and not at an edge. `None` while nothing was measured.
 pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option<Choice<'a>> {
-    let seen: Vec<&Seen> = known.measured().filter(|s| s.allowed).collect();
-    let expected = models.expected(codec.columns(), &seen.iter().map(|s| &s.point).collect::<Vec<_>>());
-    let mut ranked: Vec<(f64, &Seen)> = expected.into_iter().zip(seen).collect();
+    let finer: Vec<Finer> = models.gps.iter().map(|gp| Finer::new(codec.columns(), gp)).collect();
+    let expected = expected(models, &finer);
+    let mut ranked: Vec<(f64, &Seen)> =
+        known.measured().filter(|s| s.allowed).map(|s| (expected(&s.point), s)).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
     // the same point again is expected to be the same
     ranked.dedup_by(|a, b| a.1.point == b.1.point);
@@ -119,7 +109,20 @@ pub fn choose<'a>(models: Models<'_>, codec: &Codec, known: &'a Known) -> Option
             around.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?.1
         }
     };
-    Some(Choice { recommended: rivals[best], rivals })
+    let depends = finer[0].best().is_some_and(|[if_noise, if_real]| if_noise != if_real);
+    Some(Choice { recommended: rivals[best], rivals, in_doubt: depends && !finer[0].is_settled() })
+}
+
+/// What the transformed objective is expected to be at evaluated points: the mean, and of what the models leave unexplained there the part that is
+/// [real](Finer).
+fn expected<'a>(models: Models<'a>, finer: &[Finer]) -> impl Fn(&[f64]) -> f64 + 'a {
+    let rows: HashMap<Vec<u64>, usize> =
+        finer[0].points().iter().enumerate().map(|(row, p)| (bits(p), row)).collect();
+    let by_model: Vec<Vec<f64>> = finer.iter().map(Finer::expected).collect();
+    move |point| match rows.get(&bits(point)) {
+        Some(row) => by_model.iter().map(|of| of[*row]).sum::<f64>() / by_model.len() as f64,
+        None => models.mean_at(point),
+    }
 }
 
 fn bits(point: &[f64]) -> Vec<u64> {
@@ -132,13 +135,14 @@ fn surroundings(models: Models<'_>, codec: &Codec, centre: &[f64]) -> f64 {
     sum / f64::from(LOOKS)
 }
 
-/// What `models` make of the results. `promising` are points where the objective may be better than at any evaluated one.
+/// What `models`, which made this `choice`, make of the results. `promising` are points where the objective may be better than at any evaluated one.
 ///
 /// What is left to gain is the expected difference between the recommendation and the best of all these points (the expected
 /// simple regret; for stopping by it see Ishibashi, Karasuyama, Takeuchi, Hino 2023), over the functions that are still
 /// possible.
 pub fn outlook(
     models: Models<'_>,
+    choice: &Choice<'_>,
     codec: &Codec,
     known: &Known,
     goal: Goal,
@@ -146,7 +150,7 @@ pub fn outlook(
     seed: u64,
 ) -> Option<Outlook> {
     let columns = codec.columns();
-    let Choice { recommended, rivals } = choose(models, codec, known)?;
+    let Choice { recommended, rivals, .. } = choice;
     let mut points = vec![recommended.point.clone()];
     points.extend(rivals.iter().map(|s| s.point.clone()).filter(|p| *p != recommended.point));
     let evaluated = points.len();

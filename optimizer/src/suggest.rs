@@ -120,19 +120,6 @@ fn modelled(
     let Some(Model { mut acquisition, warp }) = model::model(codec, known, seed)? else {
         return space_filling(ask, settings, codec, known, seed, initial);
     };
-    let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
-    if let Some(seen) = again(models, codec, known) {
-        let note =
-            "the recommended point again: whether what the model leaves unexplained is noise is not known"
-                .to_owned();
-        let outlook = outlook(models, codec, known, ask.goal, &[], seed);
-        return Ok(Suggestion {
-            parameters: codec.decode(&seen.point),
-            origin: Origin::Model,
-            note,
-            outlook,
-        });
-    }
     let cost = Cost::new(ask, codec);
     acquisition.terms = terms(ask, codec, measured, &acquisition.objective, &warp, cost.as_ref())?;
     let mut rng = design::generator(seed);
@@ -143,27 +130,36 @@ fn modelled(
     };
     match proposal {
         Some(Proposal { point, promising }) => {
-            let expected = acquisition.objective.predict(&point);
-            let best = known
-                .measured()
-                .map(|s| acquisition.objective.mean_at(&s.point))
-                .fold(f64::INFINITY, f64::min);
-            let note = format!(
-                "noisy expected improvement; {:+.2} standard deviations from the best known mean",
-                (best - expected.mean) / expected.variance.sqrt()
-            );
+            let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
+            let choice = choose(models, codec, known);
+            let again = choice.as_ref().and_then(|choice| again(choice, known));
+            let note = match again {
+                Some(_) => "the recommended point again: whether what the model leaves unexplained is noise is not known".to_owned(),
+                None => improvement(&acquisition.objective, known, &point),
+            };
+            let point = again.map_or(point, |seen| seen.point.clone());
             let note = match &cost {
                 Some(cost) => format!("{note}; about {:.0} s", cost.seconds(&point)),
                 None => note,
             };
             let promising = acquisition.promising(promising);
-            let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
-            let outlook = outlook(models, codec, known, ask.goal, &promising, seed);
+            let outlook =
+                choice.and_then(|choice| outlook(models, &choice, codec, known, ask.goal, &promising, seed));
             let parameters = codec.decode(&point);
             Ok(Suggestion { parameters, origin: Origin::Model, note, outlook, compromise: None })
         }
         None => space_filling(ask, settings, codec, known, seed, initial),
     }
+}
+
+/// What the model expects at `point`, for people.
+fn improvement(objective: &Gp, known: &Known, point: &[f64]) -> String {
+    let expected = objective.predict(point);
+    let best = known.measured().map(|s| objective.mean_at(&s.point)).fold(f64::INFINITY, f64::min);
+    format!(
+        "noisy expected improvement; {:+.2} standard deviations from the best known mean",
+        (best - expected.mean) / expected.variance.sqrt()
+    )
 }
 
 /// The model's proposal for several goals.
