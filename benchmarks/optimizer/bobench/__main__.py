@@ -113,7 +113,7 @@ def cmd_run(args):
             if left is not None and left <= 0:
                 print("time is up; the same command goes on from here", flush=True)
                 return
-            spec = dict(contender=name, jobs=jobs, stdio=stdio, cpu_limit=args.run_cpu)
+            spec = dict(contender=name, jobs=jobs, stdio=stdio, cpu_limit=args.run_cpu, placements=args.placements)
             cap = min(x for x in (left, args.contender_minutes and 60 * args.contender_minutes, 1e9) if x)
             proc = subprocess.Popen([py, "-m", "bobench", "_worker"], stdin=subprocess.PIPE, env=env(name), cwd=runner.ROOT, text=True)
             try:
@@ -140,6 +140,7 @@ def cmd_worker(_):
         lambda s: runner.RESULTS / s / f"{spec['contender']}.jsonl",
         spec["stdio"],
         spec["cpu_limit"],
+        spec["placements"],
     )
 
 
@@ -249,6 +250,7 @@ def main():
     p.add_argument("--minutes", type=float, help="stop everything after this much wall time")
     p.add_argument("--contender-minutes", type=float, help="wall-time cap of one contender in one seed's round")
     p.add_argument("--run-cpu", type=float, help="cut a single run off after this many CPU seconds")
+    p.add_argument("--placements", action="store_true", help="tell --stdio contenders the placement of each evaluation")
     p.add_argument("--redo", action="store_true")
     p.set_defaults(f=cmd_run)
     p = sub.add_parser("timing")

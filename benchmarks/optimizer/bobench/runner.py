@@ -84,7 +84,7 @@ def sig(x):
     return None if x is None or not math.isfinite(x) else float(f"{x:.5g}")
 
 
-def run_one(make, problem, setting, seed, budget, cpu_limit=None):
+def run_one(make, problem, setting, seed, budget, cpu_limit=None, placements=False):
     """One optimisation run. `make(space, goal, seed, budget, workers)` -> contender."""
     workers, p_fail = SETTINGS[setting]
     better = (lambda a, b: a < b) if problem.goal == "minimize" else (lambda a, b: a > b)
@@ -95,6 +95,7 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None):
     queue, issued, done, clock = [], 0, 0, 0.0
     cps, cpu_at, failures, truncated, error = {}, {}, 0, False, None
     spent, n_best = 0.0, 0.0
+    classes, again = set(), {}
     try:
         while done < budget:
             want = min(workers - len(queue), budget - issued)
@@ -116,7 +117,12 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None):
                 c.tell(tid, None)
             else:
                 y = problem.evaluate(params, rng_for(problem.name, seed, i, 3))
-                c.tell(tid, y)
+                placed = problem.placement(params) if hasattr(problem, "placement") else None
+                if placements and placed is not None:
+                    c.tell_placed(tid, y, placed)
+                else:
+                    c.tell(tid, y)
+                classes.add(placed)
                 best_regret = min(best_regret, problem.regret(params))
                 if best_value is None or better(y, best_value):
                     best_value, best_params = y, params
@@ -130,6 +136,7 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None):
                 own = problem.regret(rec) if rec is not None else None
                 cps[str(done)] = [sig(own), sig(obs), sig(best_regret)]
                 cpu_at[str(done)] = round(spent, 3)
+                again[str(done)] = done - failures - len(classes)
             if cpu_limit and done < budget and c.cpu() - cpu0 > cpu_limit:
                 truncated = True
                 break
@@ -150,6 +157,8 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None):
     }
     if p_fail:
         out["failures"] = failures
+    if hasattr(problem, "placement"):
+        out["again"] = again  # evaluations of a placement that had been evaluated before
     if truncated:
         out["truncated"] = cpu_limit
     if error:
@@ -157,7 +166,7 @@ def run_one(make, problem, setting, seed, budget, cpu_limit=None):
     return out
 
 
-def worker(contender, jobs, out_file, stdio=None, cpu_limit=None):
+def worker(contender, jobs, out_file, stdio=None, cpu_limit=None, placements=False):
     """jobs: list of dicts(set, problem, setting, seed, budget); appends to out_file(set)."""
     cache = {}
 
@@ -168,7 +177,7 @@ def worker(contender, jobs, out_file, stdio=None, cpu_limit=None):
         if j["set"] not in cache:
             cache[j["set"]] = {p.name: p for p in load_set(j["set"])}
         p = cache[j["set"]][j["problem"]]
-        r = run_one(make, p, j["setting"], j["seed"], j["budget"], cpu_limit)
+        r = run_one(make, p, j["setting"], j["seed"], j["budget"], cpu_limit, placements)
         r = {"contender": contender, **r}
         f = out_file(j["set"])
         f.parent.mkdir(parents=True, exist_ok=True)

@@ -72,6 +72,15 @@ class Placement(Problem):
 
     def log_slow_down(self, weights):
         """log10 of the objective for rows of `weights`."""
+        return self.place(weights)[0]
+
+    def placement(self, params):
+        """The host of each server, as a text."""
+        at = self.place(np.array([[params[p["name"]] for p in self.space]], float))[1]
+        return " ".join(str(host[0]) for host in at)
+
+    def place(self, weights):
+        """The same, and the host of each server (rows) for each of `weights`."""
         rows = np.arange(len(weights))
         features = np.repeat(self.features[None], len(weights), 0)
         load = np.repeat(self.load[None], len(weights), 0)
@@ -86,7 +95,7 @@ class Placement(Problem):
         for i, host in enumerate(at):
             others = load[rows, host] - self.want[i]
             total += self.speed[i, host] + 0.4 * others @ self.want[i]
-        return total
+        return total, at
 
     def search_least(self):
         """log10 of the smallest objective of 200,000 random directions and of the surroundings of the best."""
