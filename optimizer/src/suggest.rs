@@ -132,12 +132,12 @@ fn modelled(
         Some(Proposal { point, promising }) => {
             let models = Models { warp: &warp, gps: std::slice::from_ref(&acquisition.objective) };
             let choice = choose(models, codec, known);
-            let again = choice.as_ref().and_then(|choice| again(choice, known));
-            let note = match again {
-                Some(_) => "the recommended point again: whether what the model leaves unexplained is noise is not known".to_owned(),
+            let again = choice.as_ref().and_then(|choice| again(choice, ask, known));
+            let note = match &again {
+                Some(again) => again.note.to_owned(),
                 None => improvement(&acquisition.objective, known, &point),
             };
-            let point = again.map_or(point, |seen| seen.point.clone());
+            let point = again.map_or(point, |again| again.seen.point.clone());
             let note = match &cost {
                 Some(cost) => format!("{note}; about {:.0} s", cost.seconds(&point)),
                 None => note,
