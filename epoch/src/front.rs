@@ -9,12 +9,7 @@ fn covers(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(x, y)| x <= y)
 }
 
-/// Whether `a` is as good as `b` in every value and better in one.
-pub fn dominates(a: &[f64], b: &[f64]) -> bool {
-    covers(a, b) && a.iter().zip(b).any(|(x, y)| x < y)
-}
-
-/// Indices of the points that no other dominates, in their order; of equal ones the first.
+/// Indices of the points that no other dominates (is as good in every value, and better in one), in their order; of equal ones the first.
 pub fn front(points: &[Values]) -> Vec<usize> {
     // 0 is added so that both zeros are one
     let first_to_last = |a: &Values, b: &Values| {
@@ -57,6 +52,10 @@ pub fn by_compromise(front: &[&Values]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn dominates(a: &[f64], b: &[f64]) -> bool {
+        covers(a, b) && a.iter().zip(b).any(|(x, y)| x < y)
+    }
 
     #[test]
     fn a_front_holds_what_nothing_dominates_once() {

@@ -8,6 +8,7 @@ use autoopt_epoch::message::Ask;
 
 use crate::known::{Known, Seen};
 use crate::outlook::Choice;
+use crate::surrogate::Relation;
 
 /// A point is measured again for the first time after so many results, and each further time after twice as many as before.
 const FIRST: usize = 60;
@@ -23,10 +24,10 @@ pub struct Again<'a> {
 }
 
 /// The recommended result, if its parameters are worth another measurement. `None` where it is known what one would tell, where that changes
-/// nothing, or where it would be one too many.
+/// nothing, or where it would be one too many; and with several clusters, on another of which it might be.
 pub fn again<'a>(choice: &Choice<'a>, ask: &Ask, known: &Known) -> Option<Again<'a>> {
     let seen = choice.recommended;
-    if known.is_pending(&seen.point) {
+    if known.is_pending(&seen.point) || known.relations.contains(&Relation::Cluster) {
         return None;
     }
     let placed = known.seen.iter().any(|s| s.placement.is_some());

@@ -118,6 +118,10 @@ fn a_placement_is_bought_again_only_at_the_end_and_if_it_was_seen_once() {
     let best = suggest(&ask).unwrap().outlook.unwrap().recommended;
     let seen = ask.results.iter().find(|r| r.parameters == best.parameters).unwrap().clone();
     let elsewhere = ask.results.iter_mut().find(|r| r.parameters != best.parameters).unwrap();
+    elsewhere.cluster = "d".into();
+    assert!(!again(&ask), "it might be on the other cluster");
+    let elsewhere = ask.results.iter_mut().find(|r| r.cluster == "d").unwrap();
+    elsewhere.cluster = "c".into();
     elsewhere.placement.clone_from(&seen.placement);
     assert!(!again(&ask), "another point has it too");
 }

@@ -93,7 +93,7 @@ impl Confirmation {
             let first = if confirm.precision.is_some() { confirm.pairs as usize } else { all.len() };
             Pairs { first, all }
         };
-        let mut claims = goals.iter().enumerate().filter_map(|(objective, goal)| {
+        let claims = goals.iter().enumerate().map(|(objective, goal)| {
             let sites = experiment.sites.iter();
             let by_cluster: BTreeMap<String, Pairs> =
                 sites.map(|(cluster, site)| (cluster.clone(), pairs(site, objective))).collect();
@@ -103,6 +103,8 @@ impl Confirmation {
             }
             Some(claim)
         });
+        // of all or of none, so that each stays at the place of its objective
+        let mut claims = claims.collect::<Option<Vec<Claim>>>().unwrap_or_default().into_iter();
         (self.claim, self.other_claims) = (claims.next(), claims.collect());
     }
 }

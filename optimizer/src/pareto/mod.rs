@@ -86,35 +86,18 @@ impl Goals {
         Ok(Some(goals))
     }
 
-    /// What was evaluated and may be recommended, each point once.
-    fn recommendable(&self) -> Vec<&Seen> {
-        let mut seen: Vec<&Seen> = self.known[0].measured().filter(|s| s.allowed).collect();
-        seen.dedup_by(|a, b| a.point == b.point);
-        seen
-    }
-
-    /// The points of these.
-    fn evaluated(&self) -> Vec<Point> {
-        self.recommendable().into_iter().map(|s| s.point.clone()).collect()
-    }
-
-    /// What gives away least of each goal.
-    fn compromise(&self) -> Option<Compromise> {
-        let seen = self.recommendable();
-        let expected: Vec<Values> = seen.iter().map(|s| self.expected(&s.point)).collect();
-        let nearest = seen[*best_first(&expected).first()?];
-        Some(Compromise {
-            trial: nearest.trial,
-            number: nearest.number,
-            parameters: nearest.parameters.clone(),
-        })
-    }
-
     /// What is expected of `point`, in the sense "smaller is better".
     fn expected(&self, point: &[f64]) -> Values {
         let mean = |m: &Model| m.warp.invert(m.acquisition.objective.mean_at(point));
         self.models.iter().map(mean).collect()
     }
+}
+
+/// What was evaluated and may be recommended, each point once.
+fn recommendable(known: &Known) -> Vec<&Seen> {
+    let mut seen: Vec<&Seen> = known.measured().filter(|s| s.allowed).collect();
+    seen.dedup_by(|a, b| a.point == b.point);
+    seen
 }
 
 /// The front of points with these values, the compromise first.
@@ -141,11 +124,16 @@ struct Trade<'a> {
 }
 
 impl<'a> Trade<'a> {
-    fn new(goals: &'a Goals, codec: &Codec, rng: &mut Xoshiro256PlusPlus) -> Self {
+    /// `expected` are the values that the models expect of `seen`.
+    fn new(
+        goals: &'a Goals,
+        seen: &[&Seen],
+        expected: &[Values],
+        codec: &Codec,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Self {
         let draws = if goals.models.len() > 2 { FEW_DRAWS } else { DRAWS };
-        let evaluated = goals.evaluated();
-        let expected: Vec<Values> = evaluated.iter().map(|p| goals.expected(p)).collect();
-        let best: Vec<Values> = front(&expected).into_iter().map(|i| expected[i].clone()).collect();
+        let best: Vec<Values> = front(expected).into_iter().map(|i| expected[i].clone()).collect();
         let spread: Vec<f64> = (0..goals.models.len())
             .map(|m| {
                 let (low, high) = range(expected.iter().map(|v| v[m]));
@@ -162,7 +150,7 @@ impl<'a> Trade<'a> {
         let beside = &goals.models[0].acquisition;
         let mut trade = Self { warps, paths, fronts: Vec::new(), reference, beside };
         // the volume counts within the reference, near which only good points are
-        let mut order: Vec<usize> = (0..evaluated.len()).collect();
+        let mut order: Vec<usize> = (0..seen.len()).collect();
         let beyond = |v: &Values| -> f64 {
             (0..v.len()).map(|m| ((v[m] - trade.reference[m]) / spread[m]).max(0.0)).sum()
         };
@@ -170,7 +158,7 @@ impl<'a> Trade<'a> {
         let points: Vec<Point> = order
             .into_iter()
             .take(MOST)
-            .map(|i| evaluated[i].clone())
+            .map(|i| seen[i].point.clone())
             .chain(goals.known[0].pending.iter().take(MOST).cloned())
             .collect();
         let values = trade.values(&points);
@@ -221,10 +209,10 @@ pub fn propose(
     let Some(mut goals) = Goals::new(ask, codec, seed)? else { return Ok(None) };
     prepare(&mut goals.models[0])?;
     let mut rng = design::generator(seed);
-    let trade = Trade::new(&goals, codec, &mut rng);
-    let evaluated = goals.evaluated();
-    let expected: Vec<Values> = evaluated.iter().map(|p| goals.expected(p)).collect();
-    let centres: Vec<&Point> = front(&expected).into_iter().map(|i| &evaluated[i]).collect();
+    let seen = recommendable(&goals.known[0]);
+    let expected: Vec<Values> = seen.iter().map(|s| goals.expected(&s.point)).collect();
+    let trade = Trade::new(&goals, &seen, &expected, codec, &mut rng);
+    let centres: Vec<&Point> = front(&expected).into_iter().map(|i| &seen[i].point).collect();
     let dimensions = codec.columns().len();
     let mut pool: Vec<Point> = Vec::with_capacity(candidates);
     for i in 0..candidates {
@@ -257,7 +245,12 @@ pub fn propose(
         }
     }
     let best = best.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(best.map(|(_, point)| (point, goals.compromise())))
+    let compromise = best_first(&expected).first().map(|i| Compromise {
+        trial: seen[*i].trial,
+        number: seen[*i].number,
+        parameters: seen[*i].parameters.clone(),
+    });
+    Ok(best.map(|(_, point)| (point, compromise)))
 }
 
 fn allowed(codec: &Codec, known: &Known, point: Point, rng: &mut Xoshiro256PlusPlus) -> Option<Point> {
@@ -283,8 +276,7 @@ pub fn recommend(ask: &Ask, codec: &Codec) -> Result<Vec<Best>, GpError> {
         ensembles.push(ensemble);
     }
     let known = Known::new(&only(ask, 0), codec);
-    let mut seen: Vec<_> = known.measured().filter(|s| s.allowed).collect();
-    seen.dedup_by(|a, b| a.point == b.point);
+    let seen = recommendable(&known);
     let expected: Vec<Values> = seen
         .iter()
         .map(|s| {

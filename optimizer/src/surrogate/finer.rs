@@ -37,14 +37,13 @@ impl Finer {
         let hyper = model.hyper();
         let of = |i: usize| model.of().get(i).copied().unwrap_or(0);
         let all = model.values();
-        let (mut rows, others): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|i| of(*i) == 0);
+        let (mut rows, mut others): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|i| of(*i) == 0);
         let thin = |some: &mut Vec<usize>| {
             let kept = thinned(&some.iter().map(|i| all[*i]).collect::<Vec<f64>>(), MOST);
             *some = kept.into_iter().map(|k| some[k]).collect();
         };
         thin(&mut rows);
         let own = rows.len();
-        let mut others = others;
         thin(&mut others);
         rows.extend(others);
         let mut points: Vec<Point> = rows.iter().map(|i| model.points()[*i].clone()).collect();
