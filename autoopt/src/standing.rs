@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use autoopt_coordinator::api::view::{EpochPhase, EpochView, ExperimentSummary};
+use autoopt_coordinator::machine::Phase;
+use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::TrialKind;
 use autoopt_epoch::time::Timestamp;
@@ -90,12 +92,20 @@ pub(crate) fn in_terms(summary: &ExperimentSummary) -> Option<String> {
     Some(format!("in the terms of {first}: each beside the baseline of its own cluster"))
 }
 
-/// How the best trial was found to be better, if nothing was measured afresh.
-pub(crate) const fn unconfirmed(summary: &ExperimentSummary) -> &'static str {
-    match summary.front.is_empty() {
-        true => "the best of several single measurements, not confirmed (`[confirm]` in the experiment file)",
-        false => "a front of single measurements, not confirmed (`[confirm]` in the experiment file)",
-    }
+/// How the best trial was found to be better, if nothing was measured afresh, and why nothing was.
+pub(crate) fn unconfirmed(summary: &ExperimentSummary, spec: &ExperimentSpec) -> String {
+    let found = match summary.front.is_empty() {
+        true => "the best of several single measurements",
+        false => "a front of single measurements",
+    };
+    let over = matches!(summary.phase, Phase::Closing | Phase::Ended);
+    let why = match &summary.recommended {
+        None if over => "; the baseline itself is recommended, so there is nothing to confirm",
+        _ if spec.confirm.is_none() => ", not confirmed (`[confirm]` in the experiment file)",
+        _ if over => ", not confirmed: the experiment ended before that could be done",
+        _ => ", not confirmed yet",
+    };
+    format!("{found}{why}")
 }
 
 /// How a trial is called.
@@ -132,6 +142,11 @@ pub(crate) fn activity(epoch: &EpochView, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use autoopt_coordinator::api::view::RecommendedView;
+    use autoopt_epoch::experiment::parse_toml;
+    use autoopt_epoch::space::Parameters;
+    use serde_json::json;
+
     use super::*;
 
     fn minutes(n: u64) -> Duration {
@@ -155,5 +170,34 @@ mod tests {
         assert_eq!(standing.best(), "best so far: the baseline, 1.2");
         standing.best = None;
         assert_eq!(standing.best(), "nothing measured yet");
+    }
+
+    #[test]
+    fn what_was_not_measured_afresh_says_why() {
+        let mut spec =
+            parse_toml(include_str!("../../examples/quadratic.toml"), "quadratic.toml").expect("an example");
+        let confirm = spec.confirm.clone();
+        assert!(confirm.is_some());
+        let id = "01a20d9d-7e75-75f2-be4a-a6cd05d1b65f";
+        let mut summary: ExperimentSummary = serde_json::from_value(json!({
+            "id": id, "name": "traded", "phase": "ended", "goal": "maximize", "budget": {"trials": 1}, "clusters": ["c"],
+            "accepted": 1, "outcomes": {"measured": 1}, "baseline": {"c": 7.0}, "started": "2026-01-01T00:00:00Z",
+            "front": [{"trial": id, "number": 1, "values": [6.0, 36.0], "parameters": {}}],
+        }))
+        .expect("a summary");
+        let nothing = "a front of single measurements; the baseline itself is recommended, so there is nothing to confirm";
+        assert_eq!(unconfirmed(&summary, &spec), nothing);
+        spec.confirm = None;
+        assert_eq!(unconfirmed(&summary, &spec), nothing, "nor would the table have helped");
+        let recommended = RecommendedView { number: 1, parameters: Parameters::new() };
+        summary.recommended = Some(recommended);
+        assert!(unconfirmed(&summary, &spec).ends_with("not confirmed (`[confirm]` in the experiment file)"));
+        spec.confirm = confirm;
+        let told = unconfirmed(&summary, &spec);
+        assert!(told.ends_with("not confirmed: the experiment ended before that could be done"), "{told}");
+        (summary.phase, summary.recommended) = (Phase::Running, None);
+        summary.front.clear();
+        let told = unconfirmed(&summary, &spec);
+        assert_eq!(told, "the best of several single measurements, not confirmed yet");
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn describe(detail: &ExperimentDetail, now: Timestamp) -> String {
     if let Some(outlook) = &e.outlook {
         text.push_str(&format!("\n  by model   {}", by_model(outlook)));
     }
-    if let Some(shown) = confirmed(e) {
+    if let Some(shown) = confirmed(detail) {
         text.push_str(&format!("\n  confirmed  {shown}"));
     }
     let trends = detail.sites.iter().filter_map(|(cluster, site)| Some((cluster, site.drift.as_ref()?)));
@@ -177,11 +177,12 @@ fn by_model(outlook: &Outlook) -> String {
 }
 
 /// How much of the gain is certain.
-fn confirmed(e: &ExperimentSummary) -> Option<String> {
+fn confirmed(detail: &ExperimentDetail) -> Option<String> {
+    let e = &detail.summary;
     let Some(confirmation) = &e.confirmation else {
         let mut found = e.best.iter().map(|best| best.number).chain(e.front.iter().map(|f| f.number));
         let better = e.phase == Phase::Ended && found.any(|number| number > 0);
-        return better.then(|| format!("no: {}", unconfirmed(e)));
+        return better.then(|| format!("no: {}", unconfirmed(e, &detail.spec)));
     };
     let shown = confirmation.shown();
     Some(if shown { Tone::Good.paint(&confirmation.told) } else { plain(&confirmation.told) })

@@ -68,18 +68,18 @@ fn heading(report: &Report) -> Markup {
 }
 
 fn result(report: &Report) -> Markup {
-    let e = &report.experiment.summary;
+    let (e, spec) = (&report.experiment.summary, &report.experiment.spec);
     let Some(confirmation) = &e.confirmation else {
         return html! {
             section.claim.not-shown aria-label="Result" {
                 @if !e.front.is_empty() {
-                    p { (e.front.len()) " trials that no other is better than in everything: " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } }
+                    p { (e.front.len()) " trials that no other is better than in everything: " (unconfirmed(e, spec)) ". " span.verdict { "Nothing is claimed." } }
                 } @else { @match (e.best.as_ref().filter(|best| best.number > 0), e.gain) {
                     (Some(best), Some(gain)) => {
                         p.gain { (change(gain)) " measured" }
-                        p { "Trial " (best.number) " beside the baseline: " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } }
+                        p { "Trial " (best.number) " beside the baseline: " (unconfirmed(e, spec)) ". " span.verdict { "Nothing is claimed." } }
                     },
-                    (Some(best), None) => p { "The best is trial " (best.number) ": " (unconfirmed(e)) ". " span.verdict { "Nothing is claimed." } },
+                    (Some(best), None) => p { "The best is trial " (best.number) ": " (unconfirmed(e, spec)) ". " span.verdict { "Nothing is claimed." } },
                     (None, _) => p { span.verdict { "No trial beat the baseline." } },
                 } }
             }

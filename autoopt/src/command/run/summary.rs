@@ -4,6 +4,7 @@ use autoopt_coordinator::api::render;
 use autoopt_coordinator::api::view::ExperimentSummary;
 use autoopt_coordinator::machine::Experiment;
 use autoopt_coordinator::store::Store;
+use autoopt_epoch::experiment::ExperimentSpec;
 use autoopt_epoch::id::ExperimentId;
 
 use super::super::status::on_front;
@@ -32,13 +33,19 @@ impl Summary {
     pub(super) fn text(&self) -> String {
         let e = &self.view;
         let counts: Vec<String> = e.outcomes.iter().map(|(o, n)| format!("{n} {o}")).collect();
-        format!("`{}`: {} trials ({})\n{}", e.name, e.accepted, counts.join(", "), gain(e))
+        format!(
+            "`{}`: {} trials ({})\n{}",
+            e.name,
+            e.accepted,
+            counts.join(", "),
+            gain(e, &self.experiment.spec)
+        )
     }
 }
 
-fn gain(e: &ExperimentSummary) -> String {
+fn gain(e: &ExperimentSummary, spec: &ExperimentSpec) -> String {
     let baseline = e.baseline.values().next().map_or_else(|| "unknown".into(), |value| format!("{value:.6}"));
-    let shown = || e.confirmation.as_ref().map_or_else(|| unconfirmed(e), |c| c.told.as_str());
+    let shown = || e.confirmation.as_ref().map_or_else(|| unconfirmed(e, spec), |c| c.told.clone());
     match &e.best {
         _ if !e.front.is_empty() => format!("the front: {}\n{}", on_front(e), shown()),
         Some(best) if best.number > 0 => {
