@@ -208,3 +208,34 @@ pub(crate) const fn phase(phase: Phase) -> &'static str {
         Phase::Ended => "ended",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands that have none below them, as they are typed.
+    fn typed(command: &clap::Command, before: &str) -> Vec<String> {
+        let below = command.get_subcommands().flat_map(|below| {
+            let name = format!("{before}{}", below.get_name());
+            match below.has_subcommands() {
+                true => typed(below, &format!("{name} ")),
+                false => vec![name],
+            }
+        });
+        below.collect()
+    }
+
+    #[test]
+    fn every_command_is_documented() {
+        let page = include_str!("../../../docs/cli.md");
+        let commands = typed(&Autoopt::command(), "");
+        assert!(commands.iter().any(|command| command == "trial show"), "{commands:?}");
+        for command in commands {
+            // with its arguments or without
+            let told = ["`", " "].iter().any(|end| page.contains(&format!("`{command}{end}")));
+            assert!(told, "`{command}` is not in docs/cli.md");
+        }
+    }
+}
