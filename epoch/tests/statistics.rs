@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use autoopt_epoch::message::Goal;
 use autoopt_epoch::statistics::{
-    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, claim, drift, level_of_each, pairs_wanted, told_of,
+    Claim, Pair, Pairs, Precision, Run, Scale, Verdict, all_shown, claim, drift, level_of_each, pairs_wanted,
+    told_of,
 };
 use autoopt_epoch::time::Timestamp;
 use proptest::prelude::*;
@@ -136,6 +137,17 @@ fn the_intervals_of_several_objectives_hold_together_at_the_level_of_all() {
     let (shown, error) =
         rate(1000, 0.025, |seed| claims(seed, 1.0, each).iter().any(|c| c.verdict == Verdict::Shown));
     assert!(shown <= 0.025 + 3.0 * error, "{shown}");
+}
+
+#[test]
+fn all_is_shown_only_where_each_objective_is() {
+    let of = |ratio| claim(Goal::Maximize, 0.975, &one(Cluster::new(1, CALM).pairs(6, ratio))).unwrap();
+    let (better, worse) = (of(2.0), of(0.5));
+    assert!(all_shown(Some(&better), &[]));
+    assert!(all_shown(Some(&better), std::slice::from_ref(&better)));
+    assert!(!all_shown(Some(&better), &[better.clone(), worse.clone()]));
+    assert!(!all_shown(Some(&worse), std::slice::from_ref(&better)));
+    assert!(!all_shown(None, std::slice::from_ref(&better)), "nothing is claimed of the first");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use autoopt_epoch::id::{AskId, EpochId, ExperimentId, TrialId};
 use autoopt_epoch::message::{Action, Event, Goal, Measurement, Outlook, Stage, TrialKind};
 use autoopt_epoch::problem::Problem;
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Claim, Drift, Run, Verdict};
+use autoopt_epoch::statistics::{Claim, Drift, Run, all_shown};
 use autoopt_epoch::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,7 +166,7 @@ impl ConfirmationView {
 
     /// Whether the values are shown to be better in everything.
     pub fn shown(&self) -> bool {
-        self.claim.is_some() && self.claims().all(|claim| claim.verdict == Verdict::Shown)
+        all_shown(self.claim.as_ref(), &self.other_claims)
     }
 }
 

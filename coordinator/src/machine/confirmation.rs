@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use autoopt_epoch::experiment::{Confirm, ExperimentSpec, Objective};
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::{
-    Claim, Pair, Pairs, Precision, Verdict, claim, level_of_each, pairs_wanted, told_of,
+    Claim, Pair, Pairs, Precision, Verdict, all_shown, claim, level_of_each, pairs_wanted, told_of,
 };
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ impl Confirmation {
 
     /// Whether the values are better in everything, as far as was to be found out.
     pub fn shown(&self) -> bool {
-        self.claim.is_some() && self.claims().all(|c| c.verdict == Verdict::Shown)
+        all_shown(self.claim.as_ref(), &self.other_claims)
     }
 
     /// The result as a sentence.

@@ -8,6 +8,11 @@ pub fn level_of_each(level: f64, count: usize) -> f64 {
     1.0 - (1.0 - level) / count.max(1) as f64
 }
 
+/// Whether the recommended values are shown to be better in every objective; not where nothing is claimed of the first.
+pub fn all_shown(first: Option<&Claim>, others: &[Claim]) -> bool {
+    first.is_some_and(|first| std::iter::once(first).chain(others).all(|c| c.verdict == Verdict::Shown))
+}
+
 /// What a claim among others says of its objective: "gain in latency +12.0 % [8.1, 16.2], shown". `counts` unless the comparison was ended
 /// before its time. The recommended values may be worse in one objective for being better in another, which is then said.
 pub fn told_of(claim: &Claim, objective: &str, unit: Option<&str>, counts: bool) -> String {
