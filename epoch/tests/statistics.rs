@@ -156,9 +156,9 @@ fn an_objective_that_was_given_up_for_another_is_told_to_be_worse() {
         let all = Cluster::new(1, Weather { noise: 1e-9, ..CALM }).pairs(4, ratio);
         told_of(&claim(Goal::Minimize, 0.975, &one(all)).unwrap(), "latency", Some("ms"), counts)
     };
-    assert_eq!(told(0.8, true), "gain in latency +20.0 % [20.0, 20.0], shown");
+    assert_eq!(told(0.8, true), "gain in latency +20.0 % [20.0, 20.0], shown to be better");
     assert_eq!(told(1.2, true), "gain in latency -20.0 % [-20.0, -20.0], shown to be worse");
-    assert_eq!(told(1.2, false), "gain in latency -20.0 % [-20.0, -20.0], not shown");
+    assert_eq!(told(1.2, false), "gain in latency -20.0 % [-20.0, -20.0], not shown to be better");
 }
 
 #[test]

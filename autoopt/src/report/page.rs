@@ -5,7 +5,7 @@ use autoopt_epoch::experiment::{ExperimentSpec, Objective};
 use autoopt_epoch::failure::Outcome;
 use autoopt_epoch::message::Goal;
 use autoopt_epoch::space::Parameters;
-use autoopt_epoch::statistics::{Claim, Scale, Verdict};
+use autoopt_epoch::statistics::{Claim, Scale, Verdict, verdict_told};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::effects::effects;
@@ -126,11 +126,7 @@ fn several(report: &Report, confirmation: &ConfirmationView) -> Markup {
                 @if let Some(unit) = &objective.unit { " (" (unit) ")" }
                 @if objective.minimize.is_some() { ", which is minimised" } @else { ", which is maximised" }
                 ": "
-                span.verdict { @match claim.verdict {
-                    Verdict::Shown => "shown to be better",
-                    Verdict::NotShown if counts && claim.high < 0.0 => "shown to be worse",
-                    Verdict::NotShown => "not shown to be better",
-                } }
+                span.verdict { (verdict_told(claim, counts)) }
                 ", p " (probability(claim.p)) " by itself."
             }
             @if claim.high > claim.low { figure { (chart::intervals(claim)) } }

@@ -14,7 +14,7 @@ mod terms;
 pub use claim::{Claim, ClusterClaim, Pair, Pairs, Scale, Verdict, claim};
 pub use drift::{Drift, Run, drift};
 pub use plan::{Precision, pairs_wanted};
-pub use several::{all_shown, level_of_each, told_of};
+pub use several::{all_shown, level_of_each, told_of, verdict_told};
 pub use terms::Terms;
 
 fn mean(values: &[f64]) -> f64 {

@@ -13,13 +13,17 @@ pub fn all_shown(first: Option<&Claim>, others: &[Claim]) -> bool {
     first.is_some_and(|first| std::iter::once(first).chain(others).all(|c| c.verdict == Verdict::Shown))
 }
 
-/// What a claim among others says of its objective: "gain in latency +12.0 % [8.1, 16.2], shown". `counts` unless the comparison was ended
-/// before its time. The recommended values may be worse in one objective for being better in another, which is then said.
-pub fn told_of(claim: &Claim, objective: &str, unit: Option<&str>, counts: bool) -> String {
-    let verdict = match claim.verdict {
-        Verdict::Shown => "shown",
+/// What the runs show of one objective among others. `counts` unless the comparison was ended before its time. The recommended values may be
+/// worse in one objective for being better in another, which is then said.
+pub fn verdict_told(claim: &Claim, counts: bool) -> &'static str {
+    match claim.verdict {
+        Verdict::Shown => "shown to be better",
         Verdict::NotShown if counts && claim.high < 0.0 => "shown to be worse",
-        Verdict::NotShown => "not shown",
-    };
-    format!("gain in {objective} {}, {verdict}", claim.numbers(unit))
+        Verdict::NotShown => "not shown to be better",
+    }
+}
+
+/// The same with its numbers: "gain in latency +12.0 % [8.1, 16.2], shown to be better".
+pub fn told_of(claim: &Claim, objective: &str, unit: Option<&str>, counts: bool) -> String {
+    format!("gain in {objective} {}, {}", claim.numbers(unit), verdict_told(claim, counts))
 }
