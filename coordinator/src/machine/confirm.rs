@@ -177,7 +177,7 @@ impl Turn<'_> {
         };
         let mut confirmation = confirmation.clone();
         confirmation.ended = Some(at);
-        confirmation.conclude(experiment, confirm);
+        confirmation.conclude(&experiment.spec.goals(), &experiment.sites, confirm);
         let message = confirmation.told(&experiment.spec);
         let detail = json!({
             "claim": confirmation.claim, "other_claims": confirmation.other_claims, "pairs": confirmation.done, "void": confirmation.void, "reason": confirmation.stopped,

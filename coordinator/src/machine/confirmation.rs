@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use autoopt_epoch::experiment::{Confirm, ExperimentSpec, Objective};
+use autoopt_epoch::message::Goal;
 use autoopt_epoch::space::Parameters;
 use autoopt_epoch::statistics::{
     Claim, Pair, Pairs, Precision, Verdict, all_shown, claim, level_of_each, pairs_wanted, told_of,
@@ -10,7 +11,7 @@ use autoopt_epoch::statistics::{
 use autoopt_epoch::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Experiment, Site};
+use super::Site;
 
 /// The comparison of what the search found with the baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,8 +86,7 @@ impl Confirmation {
 
     /// The claims of all objectives from the pairs of all sites, whose intervals hold together as surely as was asked. What was ended early
     /// shows nothing: when to end it may have followed from the gain.
-    pub(super) fn conclude(&mut self, experiment: &Experiment, confirm: &Confirm) {
-        let goals = experiment.spec.goals();
+    pub(super) fn conclude(&mut self, goals: &[Goal], sites: &BTreeMap<String, Site>, confirm: &Confirm) {
         let level = level_of_each(confirm.level, goals.len());
         let pairs = |site: &Site, objective: usize| {
             let all = site.measured_pairs(objective);
@@ -94,9 +94,8 @@ impl Confirmation {
             Pairs { first, all }
         };
         let claims = goals.iter().enumerate().map(|(objective, goal)| {
-            let sites = experiment.sites.iter();
             let by_cluster: BTreeMap<String, Pairs> =
-                sites.map(|(cluster, site)| (cluster.clone(), pairs(site, objective))).collect();
+                sites.iter().map(|(cluster, site)| (cluster.clone(), pairs(site, objective))).collect();
             let mut claim = claim(*goal, level, &by_cluster)?;
             if self.stopped.is_some() {
                 claim.verdict = Verdict::NotShown;
@@ -177,5 +176,71 @@ impl Site {
             Some(wanted) => u32::try_from(wanted).unwrap_or(u32::MAX).min(confirm.max_pairs),
             None => confirm.pairs,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOALS: [Goal; 3] = [Goal::Maximize, Goal::Minimize, Goal::Maximize];
+
+    /// Pairs in which each objective is doubled, of as many as `others` says beside the first.
+    fn site(others: &[usize]) -> Site {
+        let pair = |(n, others): (u32, &usize)| PairRun {
+            baseline: Some(10.0 + f64::from(n)),
+            recommended: Some(20.0 + 2.0 * f64::from(n)),
+            baseline_others: vec![3.0; *others],
+            recommended_others: vec![6.0; *others],
+            ..PairRun::new(n, true)
+        };
+        Site { pairs: (1..).zip(others).map(pair).collect(), ..Site::default() }
+    }
+
+    fn concluded(stopped: Option<&str>, others: &[usize]) -> Confirmation {
+        let mut confirmation = Confirmation {
+            number: 1,
+            parameters: Parameters::new(),
+            began: Timestamp::default(),
+            ended: None,
+            clusters: 1,
+            done: 3,
+            wanted: 3,
+            void: 0,
+            stopped: stopped.map(str::to_owned),
+            claim: None,
+            other_claims: Vec::new(),
+        };
+        confirmation.conclude(&GOALS, &[("c".to_owned(), site(others))].into(), &Confirm::default());
+        confirmation
+    }
+
+    #[test]
+    fn claims_of_several_objectives_are_in_their_order_and_hold_together() {
+        let confirmation = concluded(None, &[2, 2, 2]);
+        let claims: Vec<&Claim> = confirmation.claims().collect();
+        let verdicts: Vec<Verdict> = claims.iter().map(|c| c.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Shown, Verdict::NotShown, Verdict::Shown]);
+        for (claim, gain) in claims.iter().zip([1.0, -1.0, 1.0]) {
+            assert!((claim.gain - gain).abs() < 1e-9, "{claim:?}");
+            assert_eq!((claim.pairs, claim.level), (3, level_of_each(Confirm::default().level, 3)));
+        }
+        assert!(!confirmation.shown(), "worse in the second");
+    }
+
+    #[test]
+    fn nothing_is_claimed_unless_it_can_be_of_every_objective() {
+        // the last objective is known of one pair only, which is too few
+        let confirmation = concluded(None, &[1, 1, 2]);
+        assert_eq!(confirmation.claims().count(), 0);
+        assert!(!confirmation.shown());
+        assert_eq!(concluded(None, &[1, 2, 2]).claims().count(), 3, "of two pairs the last can be claimed");
+    }
+
+    #[test]
+    fn what_was_ended_early_keeps_its_numbers_and_shows_nothing() {
+        let confirmation = concluded(Some("it was stopped"), &[2, 2, 2]);
+        assert_eq!(confirmation.claims().count(), 3);
+        assert!(confirmation.claims().all(|c| c.verdict == Verdict::NotShown));
     }
 }

@@ -426,7 +426,10 @@ fn what_is_ended_early_shows_nothing_in_any_objective_and_the_baseline_is_no_com
     let confirmation = experiment.confirmation.as_ref().unwrap();
     assert!(confirmation.claims().all(|c| c.verdict == Verdict::NotShown));
     let told = confirmation.told(&experiment.spec);
-    assert!(told.contains(", not shown to be better; gain in m") && told.contains("; not shown because it was"), "{told}");
+    assert!(
+        told.contains(", not shown to be better; gain in m") && told.contains("; not shown because it was"),
+        "{told}"
+    );
     // of 6 and the 7 that was found, equally near to the best of both, the better one by the first objective
     let lab = traded(&["a"], json!({}), &[6]);
     assert_eq!((lab.experiment().recommended(), &lab.experiment().confirmation), (None, &None));
