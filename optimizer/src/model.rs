@@ -10,7 +10,7 @@ use crate::known::{Known, Seen};
 use crate::outlook::Models;
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::bend;
-use crate::surrogate::fit::{default_start, sample, search};
+use crate::surrogate::fit::{Screening, default_start, sample, search};
 use crate::surrogate::outliers;
 use crate::surrogate::part::thinned;
 use crate::surrogate::stacking::stack;
@@ -42,8 +42,8 @@ const DISCOUNTS: usize = 3;
 const LEAST_WEIGHT: f64 = 0.05;
 /// Results from which on curved transformations of outputs and inputs are tried.
 const CURVED_FROM: usize = 8;
-/// A transformation more curved than two that were no better is not tried.
-const WORSE: usize = 2;
+/// Transformations that hyperparameters follow.
+const CURVES: usize = 3;
 
 /// What to maximise over the space, and the transformation of the outputs.
 #[derive(Clone, Debug)]
@@ -284,27 +284,32 @@ impl Fitted {
         }
     }
 
-    /// The transformation that makes the values most probable, `density` being that of the straight line.
+    /// The transformation that makes the values most probable, `density` being that of the straight line: the one that does with the hyperparameters
+    /// as they are, then those that follow it, and so on while that helps.
     fn curve(&mut self, columns: &[Column], mut density: f64) {
-        let straight = self.hyper.clone();
-        for curves in Curve::ALL {
-            let (mut hyper, mut worse) = (straight.clone(), 0);
-            for curve in curves {
-                let warp = Warp::new(&self.data.values, Some(*curve));
-                let found;
-                (hyper, found) =
-                    search(columns, &self.pairs, &transformed(&self.part, &warp), &[hyper], FEW_STEPS);
-                let total = found + warp.log_jacobian(&self.part.values);
-                if total > density {
-                    (density, worse) = (total, 0);
-                    (self.warp, self.hyper) = (warp, hyper.clone());
-                } else {
-                    worse += 1;
-                }
-                if worse == WORSE {
-                    break;
+        for _ in 0..CURVES {
+            let start = self.hyper.clone();
+            let screening = Screening::new(columns, &self.pairs, &self.part, &start);
+            let seen = |warp: &Warp| {
+                screening.seen_as(&transformed(&self.part, warp).values)
+                    + warp.log_jacobian(&self.part.values)
+            };
+            let curves = Curve::ALL.into_iter().flatten().map(|c| Warp::new(&self.data.values, Some(*c)));
+            let (mut most, mut best) = (seen(&self.warp), None);
+            for warp in curves {
+                let reached = seen(&warp);
+                if reached > most {
+                    (most, best) = (reached, Some(warp));
                 }
             }
+            let Some(warp) = best else { return };
+            let (hyper, found) =
+                search(columns, &self.pairs, &transformed(&self.part, &warp), &[start], FEW_STEPS);
+            let total = found + warp.log_jacobian(&self.part.values);
+            if total <= density {
+                return;
+            }
+            (density, self.warp, self.hyper) = (total, warp, hyper);
         }
     }
 

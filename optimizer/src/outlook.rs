@@ -10,9 +10,9 @@ use crate::design;
 use crate::known::{Known, Seen};
 use crate::space::{Codec, Column, Point};
 use crate::surrogate::warp::Warp;
-use crate::surrogate::{Finer, Gp, Paths};
+use crate::surrogate::{Finer, Gp, Paths, joint_draws};
 
-/// Functions drawn in all.
+/// Draws in all.
 const DRAWS: usize = 60;
 /// Evaluated points, the best ones, that may be recommended and that the recommendation is compared with.
 const RIVALS: usize = 16;
@@ -143,29 +143,30 @@ fn surroundings(models: Models<'_>, codec: &Codec, centre: &[f64]) -> f64 {
 pub fn outlook(
     models: Models<'_>,
     choice: &Choice<'_>,
-    codec: &Codec,
     known: &Known,
     goal: Goal,
     promising: &[Point],
     seed: u64,
 ) -> Option<Outlook> {
-    let columns = codec.columns();
     let Choice { recommended, rivals, .. } = choice;
     let mut points = vec![recommended.point.clone()];
     points.extend(rivals.iter().map(|s| s.point.clone()).filter(|p| *p != recommended.point));
     let evaluated = points.len();
     points.extend_from_slice(promising);
     let mut rng = design::generator(seed);
-    let drawn = models.values(&models.paths(columns, DRAWS, &mut rng), &points);
-    let draws = drawn.ncols() as f64;
-    let mut wins = 0.0;
-    let mut gain = 0.0;
-    for s in 0..drawn.ncols() {
-        let column = drawn.col_as_slice(s);
-        let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
-        wins += if column[0] <= least(&column[..evaluated]) { 1.0 } else { 0.0 };
-        gain += column[0] - least(column);
+    let mut normals = |_| points.iter().map(|_| design::normal(&mut rng)).collect();
+    let each = DRAWS.div_ceil(models.gps.len());
+    let (mut wins, mut gain) = (0.0, 0.0);
+    for gp in models.gps {
+        let drawn = joint_draws(gp, &points, each, 0.0, &mut normals).ok()?;
+        for column in (0..each).map(|s| drawn.col_as_slice(s)) {
+            // transformed values are in the order of the objective
+            let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+            wins += if column[0] <= least(&column[..evaluated]) { 1.0 } else { 0.0 };
+            gain += models.warp.invert(column[0]) - models.warp.invert(least(column));
+        }
     }
+    let draws = (each * models.gps.len()) as f64;
     let (mean, deviation) = moments(models, &recommended.point);
     let value = |z: f64| -goal.sign() * models.warp.invert(z);
     let (best, worst) = (value(mean - NINETY * deviation), value(mean + NINETY * deviation));

@@ -144,7 +144,7 @@ fn modelled(
             };
             let promising = acquisition.promising(promising);
             let outlook =
-                choice.and_then(|choice| outlook(models, &choice, codec, known, ask.goal, &promising, seed));
+                choice.and_then(|choice| outlook(models, &choice, known, ask.goal, &promising, seed));
             let parameters = codec.decode(&point);
             Ok(Suggestion { parameters, origin: Origin::Model, note, outlook, compromise: None })
         }

@@ -107,7 +107,7 @@ pub fn explain(ask: &Ask) -> Result<Explanation, ExplainError> {
         measured,
         failed: known.seen.iter().filter(|s| !s.feasible).count(),
         noise: models.noise_at(&centre),
-        outlook: outlook(models, &choice, &codec, &known, ask.goal, &promising, seed),
+        outlook: outlook(models, &choice, &known, ask.goal, &promising, seed),
         robustness,
         effects,
         interactions,

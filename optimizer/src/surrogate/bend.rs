@@ -9,7 +9,7 @@ use std::cell::LazyCell;
 
 use super::fit::{Screening, search};
 use super::gp::{Data, Hyper};
-use super::kernel::Pairs;
+use super::pairs::Pairs;
 use crate::space::{Column, Point};
 
 /// `ln(1 + c)` from mild to strong.
@@ -140,7 +140,7 @@ pub fn fit(
         (0..columns.len()).filter(|j| matches!(columns[*j], Column::Number { .. })).collect();
     let doubt = (DOUBT * (2 * STRENGTHS.len() * numbers.len()) as f64).ln();
     while let Some(Likely { column, bend, idle }) = likeliest(columns, &numbers, &pairs, data, &hyper) {
-        let bent = pairs.bent(&data.points, column, bend);
+        let bent = pairs.bent(column, bend);
         let start = Hyper { bends: hyper.bends.with(column, columns.len(), bend), ..hyper.clone() };
         let (found, reached) = search(columns, &bent, data, &[start], iterations);
         if reached <= density + idle + doubt {
@@ -171,15 +171,14 @@ fn likeliest(
 ) -> Option<Likely> {
     let screening = Screening::new(columns, pairs, data, hyper);
     let straight = screening.as_it_is();
-    let no_effect = vec![0.0; pairs.len()];
     let mut best: Option<(f64, Likely)> = None;
     for column in numbers.iter().copied().filter(|j| hyper.bends.of(*j).is_none()) {
         let without = screening.without(column);
-        let idle = LazyCell::new(|| (screening.with(&without, &no_effect) - straight).max(0.0));
+        let idle = LazyCell::new(|| (screening.with(&without, &pairs.alike()) - straight).max(0.0));
         for end in [End::Low, End::High] {
             let mut least = straight;
             for bend in STRENGTHS.map(|strength| Bend { end, strength }) {
-                let reached = screening.with(&without, &Pairs::bent_distances(&data.points, column, bend));
+                let reached = screening.with(&without, &pairs.bent_numbers(column, bend));
                 if reached <= least || reached <= straight + *idle {
                     break;
                 }

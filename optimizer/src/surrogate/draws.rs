@@ -5,7 +5,9 @@ use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_uppe
 use faer::{Mat, Par};
 
 use super::gp::{Gp, GpError, factorise};
-use super::kernel::{Kernel, Table, dot};
+use super::kernel::Kernel;
+use super::lanes::{dot, wide};
+use super::table::Table;
 use super::tasks;
 use crate::design;
 use crate::space::Point;
@@ -61,11 +63,7 @@ impl Draws {
         let table = kernel.table(&points).times(tasks::correlations(&gp.hyper().tasks, &of));
 
         let at: Vec<Point> = drawn.iter().map(|i| points[*i].clone()).collect();
-        let (means, mut posterior) = gp.joint(&at);
-        for j in 0..m {
-            posterior[(j, j)] += JITTER * variance;
-        }
-        let root = factorise(&mut posterior, variance)?;
+        let values = joint_draws(gp, &at, count, JITTER, |s| normals(s as u32, m, seed))?;
 
         // α_s
         let mut covariance = tasks::covariance(&kernel, gp.hyper(), &points, &of);
@@ -79,10 +77,8 @@ impl Draws {
         let mut alphas = Mat::from_fn(all, count, |i, _| gp.solved().residual.get(i).copied().unwrap_or(0.0));
         let mut best = vec![f64::INFINITY; count];
         for s in 0..count {
-            let normals = normals(s as u32, m, seed);
-            for (j, i) in drawn.iter().enumerate() {
-                let value = means[j] + (0..=j).map(|c| root.L()[(j, c)] * normals[c]).sum::<f64>();
-                best[s] = best[s].min(value);
+            for (value, i) in values.col_as_slice(s).iter().zip(&drawn) {
+                best[s] = best[s].min(*value);
                 alphas[(*i, s)] = value - gp.solved().mean;
             }
         }
@@ -99,41 +95,53 @@ impl Draws {
 
     /// For each of `xs` its variance and its mean under each draw.
     pub fn predict_all(&self, xs: &[Point]) -> Vec<(f64, Vec<f64>)> {
-        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        let mut k = Mat::<f64>::zeros(self.table.rows, xs.len());
         for (j, x) in xs.iter().enumerate() {
             self.kernel.covariances(x, &self.table, k.col_as_slice_mut(j));
         }
-        let means: Vec<Vec<f64>> = (0..xs.len()).map(|j| self.means(k.col_as_slice(j))).collect();
+        let means = self.alphas.transpose() * &k;
         solve_lower_triangular_in_place(self.factor.L(), k.as_mut(), Par::Seq);
-        means
-            .into_iter()
-            .enumerate()
-            .map(|(j, means)| (self.variance_left(dot(k.col_as_slice(j), k.col_as_slice(j))), means))
+        (0..xs.len())
+            .map(|j| {
+                let column = k.col_as_slice(j);
+                let means = means.col_as_slice(j).iter().map(|m| self.mean + m).collect();
+                (self.variance_left(dot(column, column)), means)
+            })
             .collect()
     }
 
     /// Variance and means at `x`, and what their gradients are made from.
     pub fn predict(&self, x: &[f64]) -> At {
-        let mut k = vec![0.0; self.table.rows()];
+        let mut k = vec![0.0; self.table.rows];
         self.kernel.covariances(x, &self.table, &mut k);
         // by `L⁻¹`, since a solution by the factor runs along it step by step, and this is asked for one point at a time
         let mut v = vec![0.0; k.len()];
         let mut explained = 0.0;
-        for i in 0..k.len() {
-            let row = &self.inverse.col_as_slice(i)[..=i];
-            let u = dot(row, &k[..=i]);
-            explained += u * u;
-            v.iter_mut().zip(row).for_each(|(v, entry)| *v += u * entry);
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for i in 0..k.len() {
+                    let row = &self.inverse.col_as_slice(i)[..=i];
+                    let u = dot(row, &k[..=i]);
+                    explained += u * u;
+                    v.iter_mut().zip(row).for_each(|(v, entry)| *v += u * entry);
+                }
+            },
+        );
         At { variance: self.variance_left(explained), means: self.means(&k), v }
     }
 
     /// The gradients by position of `Σ_s weights_s μ_s(x)` and of the variance; 0 in nominal columns.
     pub fn gradients(&self, x: &[f64], at: &At, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let mut alpha = vec![0.0; self.table.rows()];
-        for (s, weight) in weights.iter().enumerate() {
-            alpha.iter_mut().zip(self.alphas.col_as_slice(s)).for_each(|(a, b)| *a += weight * b);
-        }
+        let mut alpha = vec![0.0; self.table.rows];
+        wide(
+            #[inline(always)]
+            || {
+                for (s, weight) in weights.iter().enumerate() {
+                    alpha.iter_mut().zip(self.alphas.col_as_slice(s)).for_each(|(a, b)| *a += weight * b);
+                }
+            },
+        );
         let (mean, mut variance) = self.kernel.gradients(x, &self.table, &alpha, &at.v);
         variance.iter_mut().for_each(|g| *g *= -2.0);
         (mean, variance)
@@ -159,6 +167,36 @@ pub struct At {
     pub means: Vec<f64>,
     /// `K'⁻¹ k(x)`
     v: Vec<f64>,
+}
+
+/// `count` draws (columns) of what the function of `gp` is at all of `xs` (rows), made from the standard `normals` of each draw. To variances
+/// `jitter` times the prior one is added, and more only where there is no Cholesky factor otherwise.
+///
+/// # Errors
+/// If the covariance is not positive definite.
+pub fn joint_draws(
+    gp: &Gp,
+    xs: &[Point],
+    count: usize,
+    jitter: f64,
+    mut normals: impl FnMut(usize) -> Vec<f64>,
+) -> Result<Mat<f64>, GpError> {
+    let variance = gp.kernel().variance();
+    let (means, mut covariance) = gp.joint(xs);
+    for j in 0..xs.len() {
+        covariance[(j, j)] += jitter * variance;
+    }
+    let root = factorise(&mut covariance, variance)?;
+    let mut drawn = Mat::<f64>::zeros(xs.len(), count);
+    for s in 0..count {
+        let column = drawn.col_as_slice_mut(s);
+        column.copy_from_slice(&normals(s));
+    }
+    let mut values = root.L() * &drawn;
+    for s in 0..count {
+        values.col_as_slice_mut(s).iter_mut().zip(&means).for_each(|(value, mean)| *value += mean);
+    }
+    Ok(values)
 }
 
 /// Standard normal numbers from point `index` of a scrambled Sobol sequence.

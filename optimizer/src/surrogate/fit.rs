@@ -13,7 +13,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::bend::Bends;
 use super::gp::{Data, Hyper, Solved};
-use super::kernel::{Kernel, PairCovariances, Pairs, Shape, Without, dot};
+use super::kernel::{Kernel, Shape};
+use super::lanes::dot;
+use super::pairs::{PairCovariances, Pairs, Without};
 use super::tasks::{self, Between, Relation, Task};
 use crate::design;
 use crate::space::Column;
@@ -24,6 +26,8 @@ const IMPOSSIBLE: f64 = 1e10;
 const SHRINKS: usize = 40;
 /// Pairs of differences that L-BFGS remembers.
 const MEMORY: usize = 8;
+/// Steps after which one of several starts is chosen.
+const FIRST_STEPS: u64 = 6;
 /// L-BFGS stops when the log density per observation changes by less.
 const TOLERANCE: f64 = 1e-4;
 
@@ -141,23 +145,28 @@ impl<'a> Objective<'a> {
         let kernel = Kernel::new(self.columns, hyper);
         let covariances = &mut *self.scratch.borrow_mut();
         self.pairs.covariances(&kernel, covariances);
-        self.log_likelihood_of(hyper, &kernel, |pair| covariances.of(pair))
+        self.log_likelihood_of(hyper, &kernel, &self.data.values, |pair| covariances.of(pair))
     }
 
-    /// The same of covariances that are computed already.
-    fn log_likelihood_of(&self, hyper: &Hyper, kernel: &Kernel, pair: impl Fn(usize) -> f64) -> f64 {
-        Solved::new(self.matrix(hyper, kernel, pair), &self.data.values, kernel.variance())
+    /// The same of `values` and of covariances that are computed already.
+    fn log_likelihood_of(
+        &self,
+        hyper: &Hyper,
+        kernel: &Kernel,
+        values: &[f64],
+        pair: impl Fn(usize) -> f64,
+    ) -> f64 {
+        Solved::new(self.matrix(hyper, kernel, pair), values, kernel.variance())
             .map_or(f64::NEG_INFINITY, |solved| solved.log_likelihood())
     }
 
     fn matrix(&self, hyper: &Hyper, kernel: &Kernel, pair: impl Fn(usize) -> f64) -> Mat<f64> {
         let n = self.data.points.len();
         let mut matrix = Mat::<f64>::zeros(n, n);
-        let mut pairs = (0..self.pairs.len()).map(pair);
         for b in 0..n {
             matrix[(b, b)] = kernel.variance() + self.noise(hyper, b);
             let below = &mut matrix.col_as_slice_mut(b)[b + 1..];
-            below.iter_mut().zip(&mut pairs).for_each(|(entry, k)| *entry = k);
+            below.iter_mut().zip(self.pairs.with_later(b)).for_each(|(entry, of)| *entry = pair(of));
         }
         let correlations = tasks::correlations(&hyper.tasks, &self.data.of);
         for (b, r) in correlations.iter().enumerate() {
@@ -199,11 +208,15 @@ impl<'a> Objective<'a> {
         let alpha = &solved.alpha;
         let mut gradient = vec![0.0; 2 * d + 3 + 2 * hyper.tasks.len()];
         // both triangles at once, hence no factor ½
-        let mut weights = Vec::with_capacity(self.pairs.len());
+        let mut weights = vec![0.0; self.pairs.values()];
         let mut trace = 0.0;
         for b in 0..n {
             let column = inverse.col_as_slice(b);
-            weights.extend((b + 1..n).map(|a| alpha[a] * alpha[b] - column[a]));
+            let with_later = weights[self.pairs.with_later(b)].iter_mut();
+            with_later
+                .zip(&alpha[b + 1..])
+                .zip(&column[b + 1..])
+                .for_each(|((w, a), k)| *w = a * alpha[b] - k);
             let weight = 0.5 * (alpha[b] * alpha[b] - column[b]);
             trace += weight;
             let by_noise = weight * self.noise(hyper, b);
@@ -234,9 +247,8 @@ impl<'a> Objective<'a> {
         gradient: &mut [f64],
     ) {
         let correlations = tasks::correlations(&hyper.tasks, &self.data.of);
-        let mut pair = 0;
         for b in 0..correlations.len() {
-            for a in b + 1..correlations.len() {
+            for (a, pair) in (b + 1..).zip(self.pairs.with_later(b)) {
                 let k = covariances.of(pair);
                 match self.between(&correlations, a, b) {
                     Between::Same(r) => {
@@ -253,7 +265,6 @@ impl<'a> Objective<'a> {
                         weights[pair] *= product;
                     }
                 }
-                pair += 1;
             }
         }
     }
@@ -277,8 +288,8 @@ impl Gradient for Objective<'_> {
     }
 }
 
-/// The most probable hyperparameters of `data` found from `starts`, which are of one shape, with at most `iterations` steps from each, and
-/// the log density there; the first start where no density can be computed.
+/// The most probable hyperparameters of `data` found from `starts`, which are of one shape, and the log density there; the first start where no
+/// density can be computed. At most `iterations` steps: the first few from each start, all others from where most was reached.
 pub fn search(
     columns: &[Column],
     pairs: &Pairs,
@@ -286,22 +297,27 @@ pub fn search(
     starts: &[Hyper],
     iterations: u64,
 ) -> (Hyper, f64) {
-    let shape = starts[0].shape;
-    let prior = Prior::new(shape, columns, &data.relations);
-    let n = data.points.len().max(1) as f64;
-    let mut best = (starts[0].clone(), f64::NEG_INFINITY);
-    for start in starts {
-        let objective = Objective::new(columns, pairs, data, prior.clone());
-        let (cost, packed) = minimise(objective, pack(start), iterations);
-        if cost < IMPOSSIBLE && -cost * n > best.1 {
-            let found = unpack(shape, &packed, columns.len());
-            best = (Hyper { bends: start.bends.clone(), ..found }, -cost * n);
+    match starts {
+        [start] => climb(columns, pairs, data, start, iterations),
+        _ => {
+            let reached = starts.iter().map(|start| climb(columns, pairs, data, start, FIRST_STEPS));
+            let (best, _) = reached.reduce(|a, b| if b.1 > a.1 { b } else { a }).expect("at least one start");
+            climb(columns, pairs, data, &best, iterations - FIRST_STEPS)
         }
     }
-    best
 }
 
-/// How probable results are as one column after another is seen otherwise, all else being as it is.
+fn climb(columns: &[Column], pairs: &Pairs, data: &Data, start: &Hyper, iterations: u64) -> (Hyper, f64) {
+    let objective = Objective::new(columns, pairs, data, Prior::new(start.shape, columns, &data.relations));
+    let (cost, packed) = minimise(objective, pack(start), iterations);
+    if cost == IMPOSSIBLE {
+        return (start.clone(), f64::NEG_INFINITY);
+    }
+    let found = unpack(start.shape, &packed, columns.len());
+    (Hyper { bends: start.bends.clone(), ..found }, -cost * data.points.len().max(1) as f64)
+}
+
+/// How probable results are as their values, or one column after another, are seen otherwise, all else being as it is.
 pub struct Screening<'a> {
     objective: Objective<'a>,
     hyper: &'a Hyper,
@@ -321,7 +337,12 @@ impl<'a> Screening<'a> {
 
     /// `ln p(y | X, θ)` with all columns as they are; −∞ where it cannot be computed.
     pub fn as_it_is(&self) -> f64 {
-        self.log_likelihood(|pair| self.covariances.of(pair))
+        self.seen_as(&self.objective.data.values)
+    }
+
+    /// The same of other `values` of the results.
+    pub fn seen_as(&self, values: &[f64]) -> f64 {
+        self.log_likelihood(values, |pair| self.covariances.of(pair))
     }
 
     /// What does not depend on column `j`.
@@ -329,14 +350,14 @@ impl<'a> Screening<'a> {
         self.objective.pairs.without(j, &self.kernel, &self.covariances)
     }
 
-    /// The same with `distances` between the results in the column that `without` leaves out.
-    pub fn with(&self, without: &Without, distances: &[f64]) -> f64 {
-        let all = without.with(&self.kernel, distances);
-        self.log_likelihood(|pair| all[pair])
+    /// The same with these `numbers` in the column that `without` leaves out.
+    pub fn with(&self, without: &Without, numbers: &[f64]) -> f64 {
+        let all = without.with(self.objective.pairs, &self.kernel, numbers);
+        self.log_likelihood(&self.objective.data.values, |pair| all[pair])
     }
 
-    fn log_likelihood(&self, pair: impl Fn(usize) -> f64) -> f64 {
-        self.objective.log_likelihood_of(self.hyper, &self.kernel, pair)
+    fn log_likelihood(&self, values: &[f64], pair: impl Fn(usize) -> f64) -> f64 {
+        self.objective.log_likelihood_of(self.hyper, &self.kernel, values, pair)
     }
 }
 

@@ -4,7 +4,9 @@ use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Mat, Side};
 
 use super::bend::Bends;
-use super::kernel::{Kernel, Shape, Table, dot};
+use super::kernel::{Kernel, Shape};
+use super::lanes::dot;
+use super::table::Table;
 use super::tasks::{self, Relation, Task};
 use crate::space::{Column, Point};
 
@@ -193,7 +195,7 @@ impl Gp {
     }
 
     fn covariances(&self, x: &[f64]) -> Vec<f64> {
-        let mut k = vec![0.0; self.table.rows()];
+        let mut k = vec![0.0; self.table.rows];
         self.kernel.covariances(x, &self.table, &mut k);
         k
     }
@@ -215,7 +217,7 @@ impl Gp {
 
     /// The posterior at each of `xs`, in one triangular solve.
     pub fn predict_all(&self, xs: &[Point]) -> Vec<Posterior> {
-        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        let mut k = Mat::<f64>::zeros(self.table.rows, xs.len());
         let means: Vec<f64> = xs
             .iter()
             .enumerate()
@@ -238,7 +240,7 @@ impl Gp {
 
     /// The joint posterior at `xs`: means, and the covariance of each two.
     pub fn joint(&self, xs: &[Point]) -> (Vec<f64>, Mat<f64>) {
-        let mut k = Mat::<f64>::zeros(self.table.rows(), xs.len());
+        let mut k = Mat::<f64>::zeros(self.table.rows, xs.len());
         for (j, x) in xs.iter().enumerate() {
             self.kernel.covariances(x, &self.table, k.col_as_slice_mut(j));
         }
@@ -246,15 +248,11 @@ impl Gp {
             (0..xs.len()).map(|j| self.solved.mean + dot(k.col_as_slice(j), &self.solved.alpha)).collect();
         self.solved.factor.L().solve_lower_triangular_in_place(k.as_mut());
         let own = self.kernel.table(xs);
-        let mut covariance = Mat::<f64>::zeros(xs.len(), xs.len());
+        let mut prior = Mat::<f64>::zeros(xs.len(), xs.len());
         for (j, x) in xs.iter().enumerate() {
-            let column = covariance.col_as_slice_mut(j);
-            self.kernel.covariances(x, &own, column);
-            for (i, entry) in column.iter_mut().enumerate() {
-                *entry -= dot(k.col_as_slice(i), k.col_as_slice(j));
-            }
+            self.kernel.covariances(x, &own, prior.col_as_slice_mut(j));
         }
-        (means, covariance)
+        (means, prior - k.transpose() * &k)
     }
 
     /// The posterior at `x`, and the gradients of its mean and variance by position (0 in nominal columns).

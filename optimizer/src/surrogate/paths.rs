@@ -5,7 +5,8 @@ use faer::linalg::solvers::Solve;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::gp::Gp;
-use super::kernel::{Kernel, Shape, Table};
+use super::kernel::{Kernel, Shape};
+use super::table::Table;
 use super::tasks;
 use crate::design;
 use crate::space::{Column, Point};
@@ -72,7 +73,7 @@ impl Paths {
     /// The value of each function (columns) at each of `points` (rows).
     pub fn at(&self, points: &[Point]) -> Mat<f64> {
         // by column of the covariance, so that a row is contiguous
-        let mut k = Mat::<f64>::zeros(self.table.rows(), points.len());
+        let mut k = Mat::<f64>::zeros(self.table.rows, points.len());
         for (j, point) in points.iter().enumerate() {
             self.kernel.covariances(point, &self.table, k.col_as_slice_mut(j));
         }
