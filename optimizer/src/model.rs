@@ -18,7 +18,7 @@ use crate::surrogate::warp::{Curve, Warp};
 use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation, Shape, Weighted};
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
-const SUBSET: usize = 70;
+const SUBSET: usize = 64;
 /// Steps of a search, and of one that starts near its end.
 const STEPS: u64 = 30;
 const FEW_STEPS: u64 = 8;

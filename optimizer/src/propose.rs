@@ -9,8 +9,11 @@ use crate::design;
 use crate::known::Known;
 use crate::space::{Codec, Column, Point};
 
-/// Points that are refined.
+/// Points from which the best are sought.
 const STARTS: usize = 8;
+/// Steps by gradient that each of them takes, and those of which the best are refined to the end.
+const FIRST_STEPS: usize = 8;
+const FINALISTS: usize = 3;
 /// Steps of one refinement.
 const STEPS: usize = 50;
 /// Evaluated points around which candidates are drawn.
@@ -58,15 +61,20 @@ pub fn propose(
             break;
         }
     }
-    let mut best: Option<(f64, Point)> = None;
+    let refiner = Refiner { acquisition, codec, known };
+    let mut climbed: Vec<(Point, f64)> = Vec::with_capacity(STARTS);
     for i in starts {
-        let (point, score) = refine(acquisition, codec, known, pool[i].clone(), scores[i], rng);
-        promising.push(point.clone());
-        if best.as_ref().is_none_or(|(s, _)| score > *s) {
-            best = Some((score, point));
-        }
+        let (mut point, mut score) = (pool[i].clone(), scores[i]);
+        refiner.climb(&mut point, &mut score, FIRST_STEPS, rng);
+        climbed.push((point, score));
     }
-    best.map(|(_, point)| Proposal { point, promising })
+    climbed.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (point, score) in climbed.iter_mut().take(FINALISTS) {
+        refiner.refine(point, score, rng);
+    }
+    promising.extend(climbed.iter().map(|(point, _)| point.clone()));
+    let best = climbed.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
+    best.map(|(point, _)| Proposal { point, promising })
 }
 
 /// Candidates that may be proposed.
@@ -124,70 +132,64 @@ pub(crate) fn perturb(centre: &[f64], columns: &[Column], rng: &mut Xoshiro256Pl
         .collect()
 }
 
-/// The best allowed point reached from `point`.
-fn refine(
-    acquisition: &Acquisition,
-    codec: &Codec,
-    known: &Known,
-    mut point: Point,
-    mut score: f64,
-    rng: &mut Xoshiro256PlusPlus,
-) -> (Point, f64) {
-    let bends = &acquisition.objective.hyper().bends;
-    for round in 0..2 {
-        let free: Vec<usize> = (0..point.len())
-            .filter(|j| matches!(codec.columns()[*j], Column::Number { .. }) && codec.active(&point, *j))
-            .collect();
-        if !free.is_empty() {
-            let (climbed, _) = ascend(&bends.at(&point), &free, STEPS, |placed| {
-                let x = bends.undo(placed);
-                let (score, mut slope) = codec.at_canonical(&x, |x| acquisition.score_with_gradient(x));
-                bends.by_place(&x, &mut slope);
-                (score, slope)
-            });
-            accept(acquisition, codec, known, &bends.undo(&climbed), &mut point, &mut score, rng);
-        }
-        let mut moved = false;
-        for _ in 0..MOVES {
-            let neighbours: Vec<Point> = codec
-                .neighbours(&point)
-                .into_iter()
-                .filter(|p| codec.satisfied(p) && !known.is_taken(p))
-                .collect();
-            let scores = acquisition.scores(&neighbours);
-            let best = (0..neighbours.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-            match best.filter(|i| scores[*i] > score) {
-                Some(i) => {
-                    (point, score) = (neighbours[i].clone(), scores[i]);
-                    moved = true;
-                }
-                None => break,
-            }
-        }
-        if !moved || round == 1 {
-            break;
-        }
-    }
-    (point, score)
+/// Improves points that may be proposed.
+struct Refiner<'a> {
+    acquisition: &'a Acquisition,
+    codec: &'a Codec,
+    known: &'a Known,
 }
 
-/// Takes `climbed`, made exact and allowed, if that is better than `point`.
-fn accept(
-    acquisition: &Acquisition,
-    codec: &Codec,
-    known: &Known,
-    climbed: &[f64],
-    point: &mut Point,
-    score: &mut f64,
-    rng: &mut Xoshiro256PlusPlus,
-) {
-    let exact = codec.snap(climbed);
-    let allowed = if codec.satisfied(&exact) { Some(exact) } else { codec.repair(&exact, rng) };
-    if let Some(exact) = allowed.filter(|p| !known.is_taken(p)) {
-        let s = acquisition.scores(std::slice::from_ref(&exact))[0];
-        if s > *score {
-            (*point, *score) = (exact, s);
+impl Refiner<'_> {
+    /// The best allowed point reached from `point`, which has this `score`.
+    fn refine(&self, point: &mut Point, score: &mut f64, rng: &mut Xoshiro256PlusPlus) {
+        for _ in 0..2 {
+            self.climb(point, score, STEPS, rng);
+            if !self.step(point, score) {
+                break;
+            }
         }
+    }
+
+    /// By gradient in continuous columns, at most so many `steps`.
+    fn climb(&self, point: &mut Point, score: &mut f64, steps: usize, rng: &mut Xoshiro256PlusPlus) {
+        let Self { acquisition, codec, known } = self;
+        let bends = &acquisition.objective.hyper().bends;
+        let number = |j: &usize| matches!(codec.columns()[*j], Column::Number { .. });
+        let free: Vec<usize> = (0..point.len()).filter(number).filter(|j| codec.active(point, *j)).collect();
+        if free.is_empty() {
+            return;
+        }
+        let (climbed, _) = ascend(&bends.at(point), &free, steps, |placed| {
+            let x = bends.undo(placed);
+            let (score, mut slope) = codec.at_canonical(&x, |x| acquisition.score_with_gradient(x));
+            bends.by_place(&x, &mut slope);
+            (score, slope)
+        });
+        // made exact and allowed
+        let exact = codec.snap(&bends.undo(&climbed));
+        let allowed = if codec.satisfied(&exact) { Some(exact) } else { codec.repair(&exact, rng) };
+        if let Some(exact) = allowed.filter(|p| !known.is_taken(p)) {
+            let reached = acquisition.scores(std::slice::from_ref(&exact))[0];
+            if reached > *score {
+                (*point, *score) = (exact, reached);
+            }
+        }
+    }
+
+    /// From neighbour to neighbour in discrete columns; whether there was a better one.
+    fn step(&self, point: &mut Point, score: &mut f64) -> bool {
+        let Self { acquisition, codec, known } = self;
+        for moves in 0..MOVES {
+            let mut neighbours = codec.neighbours(point);
+            neighbours.retain(|p| codec.satisfied(p) && !known.is_taken(p));
+            let scores = acquisition.scores(&neighbours);
+            let best = (0..neighbours.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+            match best.filter(|i| scores[*i] > *score) {
+                Some(i) => (*point, *score) = (neighbours.swap_remove(i), scores[i]),
+                None => return moves > 0,
+            }
+        }
+        true
     }
 }
 
