@@ -206,3 +206,43 @@ fn normals(index: u32, dimensions: usize, seed: u64) -> Vec<f64> {
         .map(|u| design::normal_quantile(u.clamp(1e-7, 1.0 - 1e-7)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Column;
+    use crate::surrogate::{Bends, Data, Hyper, Shape};
+
+    #[test]
+    fn joint_draws_have_the_posterior_s_means_and_covariances() {
+        let columns = [Column::Number { levels: None }];
+        let hyper = Hyper {
+            shape: Shape::Rough,
+            log_lengths: vec![-1.0],
+            log_signal: 0.0,
+            log_main_lengths: vec![-1.5],
+            log_main: -1.0,
+            log_noise: -3.0,
+            tasks: Vec::new(),
+            bends: Bends::default(),
+        };
+        let points: Vec<Point> = (0..6).map(|i| vec![f64::from(i) / 6.0]).collect();
+        let values = points.iter().map(|p| (5.0 * p[0]).sin()).collect();
+        let data = Data { points, values, repeats: vec![1.0; 6], ..Data::default() };
+        let gp = Gp::new(&columns, &hyper, &data).unwrap();
+        // two of them are the same point, of which the covariance is singular
+        let xs = [vec![0.25], vec![0.95], vec![0.25], vec![1.0]];
+        let count = 4096;
+        let drawn = joint_draws(&gp, &xs, count, 0.0, |s| normals(s as u32, xs.len(), 3)).unwrap();
+        let (means, covariance) = gp.joint(&xs);
+        let mean = |i: usize| drawn.row(i).iter().sum::<f64>() / count as f64;
+        for i in 0..xs.len() {
+            assert!((mean(i) - means[i]).abs() < 1e-3, "{i}: {} {}", mean(i), means[i]);
+            for j in 0..=i {
+                let products = (0..count).map(|s| (drawn[(i, s)] - means[i]) * (drawn[(j, s)] - means[j]));
+                let found = products.sum::<f64>() / count as f64;
+                assert!((found - covariance[(i, j)]).abs() < 0.01, "{i} {j}: {found} {}", covariance[(i, j)]);
+            }
+        }
+    }
+}
