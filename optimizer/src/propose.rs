@@ -140,11 +140,11 @@ struct Refiner<'a> {
 }
 
 impl Refiner<'_> {
-    /// The best allowed point reached from `point`, which has this `score`.
+    /// Moves `point`, which has this `score`, to the best allowed one that it reaches.
     fn refine(&self, point: &mut Point, score: &mut f64, rng: &mut Xoshiro256PlusPlus) {
         for _ in 0..2 {
             self.climb(point, score, STEPS, rng);
-            if !self.step(point, score) {
+            if !self.walk(point, score) {
                 break;
             }
         }
@@ -177,7 +177,7 @@ impl Refiner<'_> {
     }
 
     /// From neighbour to neighbour in discrete columns; whether there was a better one.
-    fn step(&self, point: &mut Point, score: &mut f64) -> bool {
+    fn walk(&self, point: &mut Point, score: &mut f64) -> bool {
         let Self { acquisition, codec, known } = self;
         for moves in 0..MOVES {
             let mut neighbours = codec.neighbours(point);

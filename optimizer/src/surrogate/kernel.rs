@@ -66,7 +66,7 @@ pub struct Kernel {
     /// `1 / λ_j²`
     pub(super) main_precision: Vec<f64>,
     /// `√5 / λ_j`
-    pub(super) main_rate: Vec<f64>,
+    main_rate: Vec<f64>,
     /// `t² / D`
     pub(super) main_signal: f64,
     /// Distances are those of where points lie.
@@ -124,11 +124,8 @@ impl Kernel {
         group: usize,
     ) -> (Lanes, Lanes) {
         let (mut squares, mut main) = ([0.0; LANES], [0.0; LANES]);
-        let scales = self.precision.iter().zip(&self.main_rate);
-        for ((column, other), (precision, rate)) in table.columns.iter().zip(others).zip(scales) {
-            let d = column.distances(other, group);
-            let e = column.decays::<PRODUCTS>(other, group, &d);
-            let (value, _) = matern(&lanes(|i| rate * d[i]), &e);
+        for ((column, other), precision) in table.columns.iter().zip(others).zip(&self.precision) {
+            let (d, (value, _)) = by_itself::<PRODUCTS>(column, other, group);
             squares = lanes(|i| squares[i] + precision * d[i] * d[i]);
             main = lanes(|i| main[i] + value[i]);
         }
@@ -207,14 +204,12 @@ impl Kernel {
                     if self.nominal[j] {
                         continue;
                     }
-                    let (joint, rate) = (-2.0 * self.signal * self.precision[j], self.main_rate[j]);
+                    let joint = -2.0 * self.signal * self.precision[j];
                     let main = -2.0 * self.main_signal * self.main_precision[j];
                     let (mut of_a, mut of_b) = ([0.0; LANES], [0.0; LANES]);
                     for (group, ((joint_fall, a), b)) in falls.iter().zip(a).zip(b).enumerate() {
                         let difference = column.differences(other, group);
-                        let d = column.distances(other, group);
-                        let e = column.decays::<PRODUCTS>(other, group, &d);
-                        let (_, fall) = matern(&lanes(|i| rate * d[i]), &e);
+                        let (_, (_, fall)) = by_itself::<PRODUCTS>(column, other, group);
                         let weight = lanes(|i| difference[i] * (joint * joint_fall[i] + main * fall[i]));
                         of_a = lanes(|i| of_a[i] + weight[i] * a[i]);
                         of_b = lanes(|i| of_b[i] + weight[i] * b[i]);
@@ -228,9 +223,21 @@ impl Kernel {
     }
 }
 
+/// `|Δ_j|` of one column between `other` and a group of rows, and [`matern`] of `Δ_j² / λ_j²`.
+#[inline(always)]
+pub(super) fn by_itself<const PRODUCTS: bool>(
+    column: &Numbers,
+    other: &Other,
+    group: usize,
+) -> (Lanes, (Lanes, Lanes)) {
+    let d = column.distances(other, group);
+    let e = column.decays::<PRODUCTS>(other, group, &d);
+    (d, matern(&column.scaled(&d), &e))
+}
+
 /// `M(r²)` and `−∂M/∂(r²) = (5/6)(1 + √5 r) exp(−√5 r)` of `s = √5 r` and `e = exp(−s)`.
 #[inline(always)]
-pub(super) fn matern(s: &Lanes, e: &Lanes) -> (Lanes, Lanes) {
+fn matern(s: &Lanes, e: &Lanes) -> (Lanes, Lanes) {
     let value = lanes(|i| (1.0 + s[i] + s[i] * s[i] * (1.0 / 3.0)) * e[i]);
     (value, lanes(|i| 5.0 / 6.0 * (1.0 + s[i]) * e[i]))
 }

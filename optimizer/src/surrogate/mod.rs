@@ -2,7 +2,6 @@
 
 pub mod bend;
 pub mod draws;
-
 pub mod finer;
 pub mod fit;
 pub mod gp;

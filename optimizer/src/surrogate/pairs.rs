@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bend::Bend;
-use super::kernel::{Kernel, matern};
+use super::kernel::{Kernel, by_itself};
 use super::lanes::{LANES, Lanes, lanes, wide};
 use super::table::{Numbers, Table};
 use crate::space::{Column, Point};
@@ -134,8 +134,8 @@ impl Pairs {
         let columns = covariances.columns.iter().enumerate();
         let by_column = columns.map(|(j, column)| {
             let (joint, main) = match column.products() {
-                true => self.length_gradient::<true>(column, kernel.main_rate[j], weights),
-                false => self.length_gradient::<false>(column, kernel.main_rate[j], weights),
+                true => self.length_gradient::<true>(column, weights),
+                false => self.length_gradient::<false>(column, weights),
             };
             (kernel.precision[j] * joint, 2.0 * kernel.main_signal * kernel.main_precision[j] * main)
         });
@@ -146,27 +146,41 @@ impl Pairs {
     fn length_gradient<const PRODUCTS: bool>(
         &self,
         column: &Numbers,
-        rate: f64,
         (w, v): (&[Lanes], &[Lanes]),
     ) -> (f64, f64) {
         let (mut joint, mut main) = ([0.0; LANES], [0.0; LANES]);
+        self.each::<PRODUCTS>(
+            column,
+            #[inline(always)]
+            |value, d, (_, fall)| {
+                let (w, v) = (&w[value], &v[value]);
+                joint = lanes(|i| joint[i] + w[i] * d[i] * d[i]);
+                main = lanes(|i| main[i] + v[i] * fall[i] * d[i] * d[i]);
+            },
+        );
+        (joint.iter().sum(), main.iter().sum())
+    }
+
+    /// Calls `visit` with the index of every group of values, and what one column has to do with it: its distances, and by itself the
+    /// correlations and their falls. It is to be inlined always, or is not vectorised.
+    #[inline(always)]
+    fn each<const PRODUCTS: bool>(
+        &self,
+        column: &Numbers,
+        mut visit: impl FnMut(usize, Lanes, (Lanes, Lanes)),
+    ) {
         wide(
             #[inline(always)]
             || {
                 for b in 0..self.points {
                     let other = column.row(b);
                     for (group, value) in self.with_later_groups(b) {
-                        let d = column.distances(&other, group);
-                        let e = column.decays::<PRODUCTS>(&other, group, &d);
-                        let (_, fall) = matern(&lanes(|i| rate * d[i]), &e);
-                        let (w, v) = (&w[value], &v[value]);
-                        joint = lanes(|i| joint[i] + w[i] * d[i] * d[i]);
-                        main = lanes(|i| main[i] + v[i] * fall[i] * d[i] * d[i]);
+                        let (d, correlations) = by_itself::<PRODUCTS>(column, &other, group);
+                        visit(value, d, correlations);
                     }
                 }
             },
         );
-        (joint.iter().sum(), main.iter().sum())
     }
 
     /// Takes out of `all`, the covariances under `kernel`, what column `j` has to do with them.
@@ -185,31 +199,23 @@ impl Pairs {
         without
     }
 
-    /// Lets `each` change the parts of `without` by what its column, where these are the `numbers`, has to do with them.
+    /// Lets `change` alter the parts of `without` by what its column, where these are the `numbers`, has to do with them.
     fn change(
         &self,
         without: &mut Without,
         kernel: &Kernel,
         numbers: &[f64],
-        each: impl Fn(&mut Lanes, &mut Lanes, Lanes, Lanes),
+        change: impl Fn(&mut Lanes, &mut Lanes, Lanes, Lanes),
     ) {
-        let j = without.column;
-        let (precision, rate) = (kernel.precision[j], kernel.main_rate[j]);
-        let column = kernel.numbers(j, numbers);
+        let precision = kernel.precision[without.column];
+        let column = kernel.numbers(without.column, numbers);
         let (squares, main) = (without.squares.as_chunks_mut().0, without.main.as_chunks_mut().0);
-        wide(
+        self.each::<false>(
+            &column,
             #[inline(always)]
-            || {
-                for b in 0..self.points {
-                    let other = column.row(b);
-                    for (group, value) in self.with_later_groups(b) {
-                        let d = column.distances(&other, group);
-                        let e = column.decays::<false>(&other, group, &d);
-                        let (by_itself, _) = matern(&lanes(|i| rate * d[i]), &e);
-                        let square = lanes(|i| precision * d[i] * d[i]);
-                        each(&mut squares[value], &mut main[value], square, by_itself);
-                    }
-                }
+            |value, d, (correlation, _)| {
+                let square = lanes(|i| precision * d[i] * d[i]);
+                change(&mut squares[value], &mut main[value], square, correlation);
             },
         );
     }

@@ -1,6 +1,6 @@
 //! Points by column, to be compared with one point after another.
 
-use super::lanes::{LANES, Lanes, decay, lanes};
+use super::lanes::{LANES, Lanes, decay, grouped, lanes};
 
 /// Exponents of factors are within ± this, so that no product of two overflows.
 const LARGEST: f64 = 300.0;
@@ -52,11 +52,9 @@ impl Numbers {
     #[inline(always)]
     pub fn new(nominal: bool, rate: f64, numbers: &[f64]) -> Self {
         let mut groups = Vec::with_capacity(numbers.len().div_ceil(LANES));
-        let (full, rest) = numbers.as_chunks::<LANES>();
-        let last = (!rest.is_empty()).then(|| lanes(|i| rest.get(i).copied().unwrap_or(0.5)));
-        for numbers in full.iter().chain(&last) {
-            let (rises, falls) = factors(&[rate; LANES], numbers);
-            groups.push(Group { numbers: *numbers, rises, falls });
+        for numbers in grouped(numbers, 0.5) {
+            let (rises, falls) = factors(&[rate; LANES], &numbers);
+            groups.push(Group { numbers, rises, falls });
         }
         let (most, least_decay) = if nominal { (1.0, decay(rate)) } else { (f64::INFINITY, 0.0) };
         let products = numbers.iter().all(|x| within(rate, *x));
@@ -85,6 +83,12 @@ impl Numbers {
         lanes(|i| other.number - numbers[i])
     }
 
+    /// `rate |Δ|` of their `distances`.
+    #[inline(always)]
+    pub fn scaled(&self, distances: &Lanes) -> Lanes {
+        lanes(|i| self.rate * distances[i])
+    }
+
     /// `exp(−rate |Δ|)` of their `distances`.
     #[inline(always)]
     pub fn decays<const PRODUCTS: bool>(&self, other: &Other, group: usize, distances: &Lanes) -> Lanes {
@@ -92,7 +96,8 @@ impl Numbers {
         if PRODUCTS {
             lanes(|i| larger(lesser(other.rise * falls[i], other.fall * rises[i]), self.least_decay))
         } else {
-            lanes(|i| decay(self.rate * distances[i]))
+            let exponents = self.scaled(distances);
+            lanes(|i| decay(exponents[i]))
         }
     }
 
