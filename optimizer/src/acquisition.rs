@@ -1,5 +1,7 @@
 //! What a point is worth: log expected improvement, and what else is to count.
 
+mod trees;
+
 use std::sync::Arc;
 
 use puruspe::{erfc, erfcx};
@@ -7,6 +9,8 @@ use puruspe::{erfc, erfcx};
 use crate::space::Point;
 use crate::surrogate::{Draws, Gp, Weighted};
 use crate::term::Term;
+
+pub use self::trees::Trees;
 
 /// ½ ln 2π
 pub(crate) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
@@ -50,12 +54,8 @@ fn log_one_minus_exp(x: f64) -> f64 {
 pub struct Acquisition {
     /// Of the transformed objective, smaller is better.
     pub objective: Gp,
-    /// What the objective may be at the best points and at the pending ones. Improvement over a draw's own best is
-    /// nothing where the model knows no more than there, so that noise is no reason to measure the same again, and pending
-    /// points are as good as done.
-    ///
-    /// One for each model that counts: the worth is the weighted mean over all.
-    pub draws: Vec<Weighted<Draws>>,
+    /// Log expected improvement by each model that counts; the worth is their weighted mean.
+    pub improvements: Vec<Weighted<Arc<dyn Term>>>,
     /// What its worth is multiplied by, such as the probability that it works.
     pub terms: Vec<Arc<dyn Term>>,
 }
@@ -63,11 +63,11 @@ pub struct Acquisition {
 impl Acquisition {
     /// `ln E_s[EI_s(x)]` of each point, noisy expected improvement, the mean over models and their draws; and what counts beside it.
     pub fn scores(&self, points: &[Point]) -> Vec<f64> {
-        let weighted = |model: &Weighted<Draws>| -> Vec<f64> {
+        let weighted = |model: &Weighted<Arc<dyn Term>>| -> Vec<f64> {
             let log = model.weight.ln();
-            improvements(&model.of, points).into_iter().map(|score| score + log).collect()
+            model.of.logs(points).into_iter().map(|score| score + log).collect()
         };
-        let by_model: Vec<Vec<f64>> = self.draws.iter().map(weighted).collect();
+        let by_model: Vec<Vec<f64>> = self.improvements.iter().map(weighted).collect();
         let mut scores: Vec<f64> = (0..points.len())
             .map(|i| log_sum_exp(&by_model.iter().map(|scores| scores[i]).collect::<Vec<f64>>()))
             .collect();
@@ -92,10 +92,10 @@ impl Acquisition {
     /// The worth of one point and its gradient by position, 0 in nominal columns.
     pub fn score_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
         let each: Vec<(f64, Vec<f64>)> = self
-            .draws
+            .improvements
             .iter()
             .map(|model| {
-                let (score, gradient) = improvement_with_gradient(&model.of, x);
+                let (score, gradient) = model.of.log_with_gradient(x);
                 (score + model.weight.ln(), gradient)
             })
             .collect();
@@ -114,11 +114,37 @@ impl Acquisition {
     }
 }
 
-/// `ln (1/S) Σ_s EI_s` at each point.
-fn improvements(draws: &Draws, points: &[Point]) -> Vec<f64> {
-    let mut terms = vec![0.0; draws.count()];
-    let predicted = draws.predict_all(points).into_iter();
-    predicted.map(|(variance, means)| improvement(draws, variance, &means, &mut terms)).collect()
+/// `ln (1/S) Σ_s EI_s`, noisy expected improvement. Improvement over a draw's own best is nothing where the model knows no more than there, so that
+/// noise is no reason to measure the same again, and pending points are as good as done.
+impl Term for Draws {
+    fn logs(&self, points: &[Point]) -> Vec<f64> {
+        let mut terms = vec![0.0; self.count()];
+        let predicted = self.predict_all(points).into_iter();
+        predicted.map(|(variance, means)| improvement(self, variance, &means, &mut terms)).collect()
+    }
+
+    fn log_with_gradient(&self, x: &[f64]) -> (f64, Vec<f64>) {
+        let at = self.predict(x);
+        let deviation = at.variance.sqrt();
+        let count = self.count() as f64;
+        let mut terms = vec![0.0; self.count()];
+        let score = improvement(self, at.variance, &at.means, &mut terms);
+        let log_sum = score - deviation.ln() + count.ln();
+        // ∂ ln(σ h(z)) = −Φ/(σh) ∂μ + φ/(σh) ∂σ, weighted by a draw's share of the sum
+        let mut by_deviation = 0.0;
+        let by_mean: Vec<f64> = (0..terms.len())
+            .map(|s| {
+                let z = (self.best[s] - at.means[s]) / deviation;
+                let share = (terms[s] - log_sum).exp();
+                by_deviation += share * (-0.5 * z * z - HALF_LN_TAU - terms[s]).exp() / deviation;
+                -share * (log_normal_cdf(z) - terms[s]).exp() / deviation
+            })
+            .collect();
+        let (mean, variance) = self.gradients(x, &at, &by_mean);
+        let gradient =
+            mean.iter().zip(&variance).map(|(m, v)| m + by_deviation * v / (2.0 * deviation)).collect();
+        (score, gradient)
+    }
 }
 
 /// `ln (1/S) Σ_s EI_s`; leaves `ln EI_s/σ` in `terms`.
@@ -128,29 +154,6 @@ fn improvement(draws: &Draws, variance: f64, means: &[f64], terms: &mut [f64]) -
         *term = log_h((best - mean) / deviation);
     }
     log_mean_exp(terms) + deviation.ln()
-}
-
-fn improvement_with_gradient(draws: &Draws, x: &[f64]) -> (f64, Vec<f64>) {
-    let at = draws.predict(x);
-    let deviation = at.variance.sqrt();
-    let count = draws.count() as f64;
-    let mut terms = vec![0.0; draws.count()];
-    let score = improvement(draws, at.variance, &at.means, &mut terms);
-    let log_sum = score - deviation.ln() + count.ln();
-    // ∂ ln(σ h(z)) = −Φ/(σh) ∂μ + φ/(σh) ∂σ, weighted by a draw's share of the sum
-    let mut by_deviation = 0.0;
-    let by_mean: Vec<f64> = (0..terms.len())
-        .map(|s| {
-            let z = (draws.best[s] - at.means[s]) / deviation;
-            let share = (terms[s] - log_sum).exp();
-            by_deviation += share * (-0.5 * z * z - HALF_LN_TAU - terms[s]).exp() / deviation;
-            -share * (log_normal_cdf(z) - terms[s]).exp() / deviation
-        })
-        .collect();
-    let (mean, variance) = draws.gradients(x, &at, &by_mean);
-    let gradient =
-        mean.iter().zip(&variance).map(|(m, v)| m + by_deviation * v / (2.0 * deviation)).collect();
-    (score, gradient)
 }
 
 fn log_mean_exp(terms: &[f64]) -> f64 {
@@ -217,9 +220,9 @@ mod tests {
         let smoother = Gp::new(&columns, &smoother, &data).unwrap();
         let draws = [(&objective, 0.7), (&smoother, 0.3)].map(|(gp, weight)| {
             let of = Draws::new(gp, &[0, 3, 5, 7], &[vec![0.5, 0.5]], 8, 1).unwrap();
-            Weighted { of, weight }
+            Weighted { of: Arc::new(of) as Arc<dyn Term>, weight }
         });
-        let acquisition = Acquisition { objective, draws: draws.to_vec(), terms: Vec::new() };
+        let acquisition = Acquisition { objective, improvements: draws.to_vec(), terms: Vec::new() };
         for x in [[0.31, 0.77], [0.62, 0.35]] {
             let (score, gradient) = acquisition.score_with_gradient(&x);
             assert!((score - acquisition.scores(&[x.to_vec()])[0]).abs() < 1e-9);

@@ -1,9 +1,11 @@
 //! From what is known to models of it: transformed outputs, fitted hyperparameters, draws for what is pending.
 
+use std::sync::Arc;
+
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::Serialize;
 
-use crate::acquisition::Acquisition;
+use crate::acquisition::{Acquisition, Trees};
 use crate::align::{Alignment, Baselines};
 use crate::design;
 use crate::known::{Known, Seen};
@@ -13,9 +15,10 @@ use crate::surrogate::bend;
 use crate::surrogate::fit::{Screening, default_start, sample, search};
 use crate::surrogate::outliers;
 use crate::surrogate::part::thinned;
-use crate::surrogate::stacking::stack;
+use crate::surrogate::stacking::{decidedly_better, stack};
 use crate::surrogate::warp::{Curve, Warp};
-use crate::surrogate::{Data, Draws, Gp, GpError, Hyper, Pairs, Relation, Shape, Weighted};
+use crate::surrogate::{Data, Draws, Forest, Gp, GpError, Hyper, Pairs, Relation, Shape, Weighted};
+use crate::term::Term;
 
 /// With more results than this, hyperparameters are searched on a part of them and finished on all.
 const SUBSET: usize = 64;
@@ -42,6 +45,8 @@ const DISCOUNTS: usize = 3;
 const LEAST_WEIGHT: f64 = 0.05;
 /// Results from which on curved transformations of outputs and inputs are tried.
 const CURVED_FROM: usize = 8;
+/// A transformation is found afresh if results are 100,000 times as probable under it; as a logarithm.
+const FAR_MORE: f64 = 11.5;
 /// Transformations that hyperparameters follow.
 const CURVES: usize = 3;
 
@@ -61,7 +66,7 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
     }
     let observations = Observations::new(known);
     let fitted = Fitted::new(columns, &observations, &known.baselines);
-    let Shapes { hypers, .. } = fitted.shapes(columns)?;
+    let Shapes { hypers, trees, .. } = fitted.shapes(columns, seed)?;
     let gps = hypers
         .iter()
         .map(|h| Ok(Weighted { of: fitted.model(columns, &h.of)?, weight: h.weight }))
@@ -83,11 +88,21 @@ pub fn model(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Model>, G
     let mut extra: Vec<Point> = of_cluster.into_iter().map(|i| points[i].clone()).collect();
     extra.extend(known.pending.iter().take(MOST_PENDING).cloned());
     let each = DRAWS / gps.len();
-    let draws = gps
+    let mut improvements = gps
         .iter()
-        .map(|gp| Ok(Weighted { of: Draws::new(&gp.of, &shared, &extra, each, seed)?, weight: gp.weight }))
-        .collect::<Result<_, GpError>>()?;
-    let acquisition = Acquisition { objective, draws, terms: Vec::new() };
+        .map(|gp| {
+            let of: Arc<dyn Term> = Arc::new(Draws::new(&gp.of, &shared, &extra, each, seed)?);
+            Ok(Weighted { of, weight: gp.weight * (1.0 - trees) })
+        })
+        .collect::<Result<Vec<_>, GpError>>()?;
+    if trees > 0.0 {
+        let evaluated: Vec<&Point> =
+            (0..observations.own).filter(|i| observations.feasible[*i]).map(|i| &points[i]).collect();
+        let forest = Forest::new(columns, &transformed(&fitted.data, &fitted.warp), seed);
+        let of: Arc<dyn Term> = Arc::new(Trees::new(forest, &evaluated, &extra));
+        improvements.push(Weighted { of, weight: trees });
+    }
+    let acquisition = Acquisition { objective, improvements, terms: Vec::new() };
     Ok(Some(Model { acquisition, warp: fitted.warp }))
 }
 
@@ -100,10 +115,42 @@ pub struct Ensemble {
     pub surrogates: Vec<Surrogate>,
 }
 
-/// How one shape of the function predicts.
+/// A kind of model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A Gaussian process of a rough function.
+    Rough,
+    /// One of a smooth function.
+    Smooth,
+    /// A forest of regression trees.
+    Trees,
+}
+
+impl Kind {
+    /// Its name, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rough => Shape::Rough.kernel(),
+            Self::Smooth => Shape::Smooth.kernel(),
+            Self::Trees => "regression trees",
+        }
+    }
+}
+
+impl From<Shape> for Kind {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Rough => Self::Rough,
+            Shape::Smooth => Self::Smooth,
+        }
+    }
+}
+
+/// How one kind of model predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Surrogate {
-    pub shape: Shape,
+    pub kind: Kind,
     /// The mean log density of a result that is predicted from the others, hyperparameters staying as they are.
     pub log_density: f64,
     /// How much it counts by that.
@@ -125,7 +172,7 @@ pub fn ensemble(codec: &Codec, known: &Known, seed: u64) -> Result<Option<Ensemb
         return Ok(None);
     }
     let fitted = Fitted::new(columns, &Observations::new(known), &known.baselines);
-    let Shapes { hypers, surrogates } = fitted.shapes(columns)?;
+    let Shapes { hypers, surrogates, .. } = fitted.shapes(columns, seed)?;
     let rng = &mut design::generator(seed);
     let mut gps = Vec::with_capacity(SAMPLES);
     for hyper in &hypers {
@@ -248,7 +295,8 @@ impl Fitted {
             return Self::new(columns, &observations.select(&kept), baselines);
         }
         if best.part.points.len() >= CURVED_FROM {
-            best.curve(columns, density);
+            let density = best.curve(columns, density);
+            best.curve_afresh(columns, &starts, density);
         }
         let part = transformed(&best.part, &best.warp);
         let fitted = search(columns, &best.pairs, &part, &[best.hyper], FEW_STEPS);
@@ -285,31 +333,44 @@ impl Fitted {
     }
 
     /// The transformation that makes the values most probable, `density` being that of the straight line: the one that does with the hyperparameters
-    /// as they are, then those that follow it, and so on while that helps.
-    fn curve(&mut self, columns: &[Column], mut density: f64) {
+    /// as they are, then those that follow it, and so on while that helps. The density in the end.
+    fn curve(&mut self, columns: &[Column], mut density: f64) -> f64 {
         for _ in 0..CURVES {
-            let start = self.hyper.clone();
-            let screening = Screening::new(columns, &self.pairs, &self.part, &start);
+            let (_, warp) = likeliest(columns, &self.pairs, &self.data, &self.part, &self.hyper);
+            if warp == self.warp {
+                break;
+            }
+            let part = transformed(&self.part, &warp);
+            let start = std::slice::from_ref(&self.hyper);
+            let (hyper, found) = search(columns, &self.pairs, &part, start, FEW_STEPS);
+            let total = found + warp.log_jacobian(&self.part.values);
+            if total <= density {
+                break;
+            }
+            (density, self.warp, self.hyper) = (total, warp, hyper);
+        }
+        density
+    }
+
+    /// Another transformation with hyperparameters of its own, where results are far more probable under it than the `density` that was reached:
+    /// hyperparameters that were made for a straight line can make that the most probable one of values that span powers of ten.
+    fn curve_afresh(&mut self, columns: &[Column], starts: &[Hyper], density: f64) {
+        for start in starts {
+            let screening = Screening::new(columns, &self.pairs, &self.part, start);
             let seen = |warp: &Warp| {
                 screening.seen_as(&transformed(&self.part, warp).values)
                     + warp.log_jacobian(&self.part.values)
             };
-            let curves = Curve::ALL.into_iter().flatten().map(|c| Warp::new(&self.data.values, Some(*c)));
-            let (mut most, mut best) = (seen(&self.warp), None);
-            for warp in curves {
-                let reached = seen(&warp);
-                if reached > most {
-                    (most, best) = (reached, Some(warp));
-                }
+            let (likely, warp) = likeliest(columns, &self.pairs, &self.data, &self.part, start);
+            if likely <= seen(&self.warp) + FAR_MORE {
+                continue;
             }
-            let Some(warp) = best else { return };
-            let (hyper, found) =
-                search(columns, &self.pairs, &transformed(&self.part, &warp), &[start], FEW_STEPS);
-            let total = found + warp.log_jacobian(&self.part.values);
-            if total <= density {
+            let part = transformed(&self.part, &warp);
+            let (hyper, found) = search(columns, &self.pairs, &part, std::slice::from_ref(start), STEPS);
+            if found + warp.log_jacobian(&self.part.values) > density + FAR_MORE {
+                (self.warp, self.hyper) = (warp, hyper);
                 return;
             }
-            (density, self.warp, self.hyper) = (total, warp, hyper);
         }
     }
 
@@ -318,29 +379,42 @@ impl Fitted {
     }
 
     /// The most probable hyperparameters of each shape that counts, weighted by how well left-out results are predicted under them.
-    fn shapes(&self, columns: &[Column]) -> Result<Shapes, GpError> {
+    fn shapes(&self, columns: &[Column], seed: u64) -> Result<Shapes, GpError> {
         let part = transformed(&self.part, &self.warp);
         let starts = starts(Shape::Smooth, columns, &part.relations)
             .map(|start| Hyper { bends: self.hyper.bends.clone(), ..start });
         let (smooth, _) = search(columns, &self.pairs, &part, &starts, STEPS);
         let hypers = [self.hyper.clone(), smooth];
-        let densities = hypers
+        let mut kinds: Vec<Kind> = hypers.iter().map(|hyper| hyper.shape.into()).collect();
+        let mut densities = hypers
             .iter()
             .map(|hyper| Ok(Gp::new(columns, hyper, &part)?.left_out_log_densities()))
             .collect::<Result<Vec<Vec<f64>>, GpError>>()?;
-        let weights = stack(&densities);
-        let surrogates =
-            hypers.iter().zip(&densities).zip(&weights).map(|((hyper, each), weight)| Surrogate {
-                shape: hyper.shape,
-                log_density: each.iter().sum::<f64>() / each.len() as f64,
-                weight: *weight,
-            });
+        let mut weights = stack(&densities);
+        // trees know of one function only
+        if part.relations.is_empty() {
+            let forest = Forest::new(columns, &part, seed).left_out_log_densities().to_vec();
+            let better = decidedly_better(&forest, &densities, &weights);
+            kinds.push(Kind::Trees);
+            densities.push(forest);
+            match better {
+                true => weights = stack(&densities),
+                false => weights.push(0.0),
+            }
+        }
+        let surrogates = kinds.into_iter().zip(&densities).zip(&weights).map(|((kind, each), weight)| {
+            Surrogate { kind, log_density: each.iter().sum::<f64>() / each.len() as f64, weight: *weight }
+        });
         let surrogates = surrogates.collect();
-        let counts: Vec<(Hyper, f64)> =
-            hypers.into_iter().zip(weights).filter(|(_, weight)| *weight >= LEAST_WEIGHT).collect();
+        let trees = weights.get(hypers.len()).copied().unwrap_or(0.0);
+        let counts: Vec<(Hyper, f64)> = hypers
+            .into_iter()
+            .zip(weights)
+            .filter(|(_, weight)| *weight >= LEAST_WEIGHT * (1.0 - trees))
+            .collect();
         let all: f64 = counts.iter().map(|(_, weight)| weight).sum();
         let hypers = counts.into_iter().map(|(of, weight)| Weighted { of, weight: weight / all }).collect();
-        Ok(Shapes { hypers, surrogates })
+        Ok(Shapes { hypers, trees, surrogates })
     }
 
     /// `count` sets of hyperparameters from the posterior of those of `start`'s shape.
@@ -356,10 +430,29 @@ impl Fitted {
     }
 }
 
+/// The transformation of the outputs of `data` that makes those of its `part` most probable under `hyper`, and how probable; the straight line where
+/// there are few.
+fn likeliest(columns: &[Column], pairs: &Pairs, data: &Data, part: &Data, hyper: &Hyper) -> (f64, Warp) {
+    let curves = Curve::ALL.into_iter().flatten().copied().map(Some);
+    let curves = curves.filter(|_| part.points.len() >= CURVED_FROM);
+    let screening = Screening::new(columns, pairs, part, hyper);
+    std::iter::once(None)
+        .chain(curves)
+        .map(|curve| {
+            let warp = Warp::new(&data.values, curve);
+            let density = screening.seen_as(&transformed(part, &warp).values);
+            (density + warp.log_jacobian(&part.values), warp)
+        })
+        .reduce(|a, b| if b.0 > a.0 { b } else { a })
+        .expect("the straight line is there")
+}
+
 /// Shapes of the function, compared.
 struct Shapes {
-    /// Of those that count.
+    /// Of the Gaussian processes that count, weighted among each other.
     hypers: Vec<Weighted<Hyper>>,
+    /// How much a forest counts beside them.
+    trees: f64,
     /// All.
     surrogates: Vec<Surrogate>,
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use autoopt_epoch::message::Ask;
-use autoopt_optimizer::explain::{Estimate, ExplainError, Explanation, Shape};
+use autoopt_optimizer::explain::{Estimate, ExplainError, Explanation, Kind};
 use autoopt_optimizer::{design, explain};
 use serde_json::{Value, json};
 
@@ -72,9 +72,9 @@ fn what_matters_is_found_with_its_share() {
     assert!((rise - 3.0 * 11.0 / 12.0).abs() < 0.3, "{rise}");
     assert!(e.calibration.r_squared > 0.8, "{:?}", e.calibration);
     // the response is a polynomial
-    let weight = |shape| e.surrogates.iter().find(|s| s.shape == shape).unwrap().weight;
+    let weight = |kind| e.surrogates.iter().find(|s| s.kind == kind).unwrap().weight;
     assert!(
-        weight(Shape::Smooth) + weight(Shape::Rough) > 0.999 && weight(Shape::Smooth) > 0.5,
+        weight(Kind::Smooth) + weight(Kind::Rough) > 0.999 && weight(Kind::Smooth) > 0.5,
         "{:?}",
         e.surrogates
     );
@@ -83,6 +83,18 @@ fn what_matters_is_found_with_its_share() {
     assert!(room("d").len() >= 38, "{:?}", room("d"));
     assert!(room("a").len() <= 10, "{:?}", room("a"));
     assert_eq!(room("choice").len(), 1, "{:?}", room("choice"));
+}
+
+#[test]
+fn cliffs_are_told_by_regression_trees() {
+    // the working set fits into `a`, or it does not
+    let misses = |a: f64| if a < 0.5 { 20.0 } else { 0.0 };
+    let e = explain(&ask(96, |i, u, _| {
+        100.0 / (1.0 + misses(u[0]) + 3.0 * (u[1] - 0.4).powi(2)) + 0.5 * noise(i)
+    }))
+    .unwrap();
+    let trees = e.surrogates.iter().find(|s| s.kind == Kind::Trees).unwrap();
+    assert!(trees.weight > 0.5, "{:?}", e.surrogates);
 }
 
 #[test]

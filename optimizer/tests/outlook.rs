@@ -143,3 +143,28 @@ fn of_points_that_lie_close_noise_does_not_recommend_the_luckiest() {
     }
     assert!(lucky <= 8, "{lucky} of 20");
 }
+
+#[test]
+fn of_values_that_span_powers_of_ten_none_far_from_the_best_is_recommended() {
+    // slow-downs that multiply, on a staircase; most results are near the best, as a search leaves them
+    let points: Vec<[f64; 2]> = spread(90, 5)
+        .into_iter()
+        .enumerate()
+        .map(|(i, [x, y])| match i % 3 {
+            0 => [x, y],
+            _ => [0.35 + 0.1 * x, 0.65 + 0.1 * y],
+        })
+        .collect();
+    let slow = |[x, y]: [f64; 2]| {
+        let steps = (9.0 * (x - 0.4).abs()).floor()
+            + (9.0 * (y - 0.7).abs()).floor()
+            + (12.0 * (x + y)).floor() % 3.0;
+        5.0 * 10f64.powf(0.4 * steps)
+    };
+    for n in [60, 75, 90] {
+        let recommended = outlook(&ask(&points[..n], |_, p| slow(p))).recommended.number;
+        let value = slow(points[recommended as usize - 1]);
+        let best = points[..n].iter().map(|p| slow(*p)).fold(f64::MAX, f64::min);
+        assert!(value <= 3.0 * best, "of {n}: {value} {best}");
+    }
+}

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use autoopt_optimizer::acquisition::Acquisition;
 use autoopt_optimizer::design;
 use autoopt_optimizer::space::{Column, Point};
 use autoopt_optimizer::surrogate::{Bends, Data, Draws, Gp, Hyper, Shape, Weighted};
+use autoopt_optimizer::term::Term;
 
 const COLUMNS: [Column; 3] =
     [Column::Number { levels: None }, Column::Number { levels: None }, Column::Nominal { count: 3 }];
@@ -218,9 +221,12 @@ fn noisy_expected_improvement_matches_plain_monte_carlo() {
             .collect();
         let expected = improvements.iter().sum::<f64>() / f64::from(n);
         let spread = improvements.iter().map(|i| (i - expected).powi(2)).sum::<f64>() / f64::from(n);
-        let half = |gp| Weighted { of: Draws::new(gp, &observed, &pending, 1024, 5).unwrap(), weight: 0.5 };
-        let draws = gps.iter().map(half).collect();
-        let acquisition = Acquisition { objective: gps[0].clone(), draws, terms: Vec::new() };
+        let half = |gp| {
+            let draws: Arc<dyn Term> = Arc::new(Draws::new(gp, &observed, &pending, 1024, 5).unwrap());
+            Weighted { of: draws, weight: 0.5 }
+        };
+        let improvements = gps.iter().map(half).collect();
+        let acquisition = Acquisition { objective: gps[0].clone(), improvements, terms: Vec::new() };
         let ours = acquisition.scores(std::slice::from_ref(&x))[0].exp();
         let tolerance = 5.0 * (spread / f64::from(n)).sqrt() + 0.03 * expected;
         assert!((ours - expected).abs() < tolerance, "{ours} {expected} ± {tolerance}");

@@ -242,7 +242,7 @@ def main():
     p.set_defaults(f=cmd_list)
     p = sub.add_parser("run")
     common(p)
-    p.add_argument("--set", default="dev", help="comma list of dev, stairs, bbob")
+    p.add_argument("--set", default="dev", help=f"comma list of {', '.join(runner.SETS)}")
     p.add_argument("--problems", help="comma list of name patterns")
     p.add_argument("--settings", default="seq", help="comma list of seq, par4, fail")
     p.add_argument("--seeds", default="0-9")

@@ -16,6 +16,7 @@ import numpy as np
 from . import contenders, stored
 from .problems import dev_problems
 from .bbob import bbob_problems
+from .cliffs import cliff_problems
 from .edge import edge_problems
 from .scales import scale_problems
 from .services import service_problems
@@ -32,27 +33,23 @@ SETTINGS = {
     "par4": (4, 0.0),
     "fail": (1, 0.1),
 }
-SETS = ("dev", "stairs", "bbob", "tails", "wide", "edge", "services", "scales")
+SETS = {
+    "dev": dev_problems,
+    "stairs": stair_problems,
+    "cliffs": cliff_problems,
+    "bbob": bbob_problems,
+    "tails": tail_problems,
+    "wide": lambda: bbob_problems((20,)),
+    "edge": edge_problems,
+    "services": service_problems,
+    "scales": scale_problems,
+}
 
 
 def load_set(name):
-    if name == "dev":
-        return dev_problems()
-    if name == "bbob":
-        return bbob_problems()
-    if name == "scales":
-        return scale_problems()
-    if name == "services":
-        return service_problems()
-    if name == "edge":
-        return edge_problems()
-    if name == "wide":
-        return bbob_problems((20,))
-    if name == "stairs":
-        return stair_problems()
-    if name == "tails":
-        return tail_problems()
-    raise SystemExit(f"unknown problem set {name!r}")
+    if name not in SETS:
+        raise SystemExit(f"unknown problem set {name!r}; there are {', '.join(SETS)}")
+    return SETS[name]()
 
 
 def key(r):

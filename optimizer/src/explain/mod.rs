@@ -22,8 +22,7 @@ use crate::space::{Codec, Point};
 use crate::suggest::{SuggestError, codec};
 use crate::term::Term;
 
-pub use crate::model::Surrogate;
-pub use crate::surrogate::Shape;
+pub use crate::model::{Kind, Surrogate};
 pub use autoopt_epoch::message::{Effect, Estimate, Interaction, Level};
 pub use calibration::Calibration;
 pub use robustness::{Robustness, Room};

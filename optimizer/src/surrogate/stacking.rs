@@ -34,6 +34,23 @@ pub fn stack(log_densities: &[Vec<f64>]) -> Vec<f64> {
     weights
 }
 
+/// Standard errors by which a model has to be better for it to be decided.
+const DECIDED: f64 = 3.0;
+
+/// Whether one model's log densities of left-out results are better than those of a mixture, by more than chance in which results there are could do:
+/// the sum of the differences against its standard error (Vehtari, Gelman, Gabry 2017, eq. 24).
+pub fn decidedly_better(one: &[f64], log_densities: &[Vec<f64>], weights: &[f64]) -> bool {
+    let mixture = |i: usize| {
+        let each = log_densities.iter().zip(weights).map(|(d, w)| w * d[i].exp());
+        each.sum::<f64>().max(f64::MIN_POSITIVE).ln()
+    };
+    let n = one.len() as f64;
+    let differences: Vec<f64> = one.iter().enumerate().map(|(i, d)| d - mixture(i)).collect();
+    let mean = differences.iter().sum::<f64>() / n;
+    let variance = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    n > 1.0 && mean * n > DECIDED * (n * variance).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +62,18 @@ mod tests {
         let weights = stack(&[vec![-1.0; 40], vec![-9.0; 40]]);
         assert!((weights[0] - 41.0 / 42.0).abs() < 1e-3, "{weights:?}");
         assert_eq!(stack(&[Vec::new(), Vec::new()]), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn better_is_decided_where_chance_would_hardly_do_it() {
+        let mixture = [vec![-1.0; 40], vec![-1.0; 40]];
+        let better = |by: f64| {
+            let one: Vec<f64> = (0..40).map(|i| by - 1.0 + if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+            decidedly_better(&one, &mixture, &[0.3, 0.7])
+        };
+        // the standard error of a mean is 0.16
+        assert!(!better(0.0) && !better(0.4) && better(0.6));
+        assert!(!decidedly_better(&[5.0], &[vec![0.0]], &[1.0]), "one result decides nothing");
     }
 
     proptest! {

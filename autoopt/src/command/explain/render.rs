@@ -78,7 +78,7 @@ fn recommendation(e: &Explanation, unit: &str) -> String {
 fn surrogates(surrogates: &[Surrogate]) -> String {
     let each: Vec<String> = surrogates
         .iter()
-        .map(|s| format!("{} {:.0} % ({:+.2})", s.shape.kernel(), s.weight * 100.0, s.log_density))
+        .map(|s| format!("{} {:.0} % ({:+.2})", s.kind.as_str(), s.weight * 100.0, s.log_density))
         .collect();
     format!(
         "Model: Gaussian processes, weighted by how well they predict results that are left out (log density of one): {}",
