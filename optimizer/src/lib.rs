@@ -22,6 +22,7 @@ pub mod outlook;
 pub mod pareto;
 pub mod placement;
 pub mod propose;
+pub mod region;
 pub mod service;
 pub mod settings;
 pub mod space;

@@ -7,6 +7,7 @@ use crate::acquisition::Acquisition;
 use crate::ascent::ascend;
 use crate::design;
 use crate::known::Known;
+use crate::region::Region;
 use crate::space::{Codec, Column, Point};
 
 /// Points from which the best are sought.
@@ -33,7 +34,7 @@ pub struct Proposal {
 const PROMISING: usize = 100;
 
 /// The point of largest acquisition that keeps the constraints and is neither evaluated nor pending: many candidates, half
-/// spread over the space and half around the best evaluated points, of which the best are refined by gradient in
+/// spread over the space, or the [`Region`] where there is one, and half around the best evaluated points, of which the best are refined by gradient in
 /// continuous columns and by neighbours in discrete ones. `None` if every candidate is taken.
 pub fn propose(
     acquisition: &Acquisition,
@@ -43,7 +44,8 @@ pub fn propose(
     seed: u64,
     rng: &mut Xoshiro256PlusPlus,
 ) -> Option<Proposal> {
-    let pool = pool(acquisition, codec, known, candidates, seed, rng);
+    let region = Region::new(&acquisition.objective, codec.columns(), known);
+    let pool = pool(acquisition, codec, known, region.as_ref(), (candidates, seed), rng);
     if pool.is_empty() {
         return None;
     }
@@ -61,7 +63,7 @@ pub fn propose(
             break;
         }
     }
-    let refiner = Refiner { acquisition, codec, known };
+    let refiner = Refiner { acquisition, codec, known, region: region.as_ref() };
     let mut climbed: Vec<(Point, f64)> = Vec::with_capacity(STARTS);
     for i in starts {
         let (mut point, mut score) = (pool[i].clone(), scores[i]);
@@ -82,8 +84,8 @@ fn pool(
     acquisition: &Acquisition,
     codec: &Codec,
     known: &Known,
-    candidates: usize,
-    seed: u64,
+    region: Option<&Region>,
+    (candidates, seed): (usize, u64),
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Point> {
     let dimensions = codec.columns().len();
@@ -98,15 +100,29 @@ fn pool(
     let mut pool = Vec::with_capacity(candidates);
     for i in 0..candidates {
         let drawn = if i % 2 == 0 || centres.is_empty() {
-            codec.sample(&bends.undo(&design::sobol((i / 2) as u32, dimensions, seed)))
+            let cube = design::sobol((i / 2) as u32, dimensions, seed);
+            let drawn = match region {
+                Some(region) => region.shrunk(cube),
+                None => cube,
+            };
+            codec.sample(&bends.undo(&drawn))
         } else {
             let centre = centres[rng.random_range(0..centres.len())].1;
-            codec.snap(&bends.undo(&perturb(&bends.at(centre), codec.columns(), rng)))
+            let near = perturb(&bends.at(centre), codec.columns(), rng);
+            codec.snap(&bends.undo(&within(region, near)))
         };
         let allowed = if codec.satisfied(&drawn) { Some(drawn) } else { codec.repair(&drawn, rng) };
         pool.extend(allowed.filter(|point| !known.is_taken(point)));
     }
     pool
+}
+
+/// `point`, or the nearest one of the region.
+fn within(region: Option<&Region>, point: Point) -> Point {
+    match region {
+        Some(region) => region.nearest(point),
+        None => point,
+    }
 }
 
 /// Moves some columns of `centre` by a normal deviate, over scales from a fifth to a thousandth of the range.
@@ -137,6 +153,7 @@ struct Refiner<'a> {
     acquisition: &'a Acquisition,
     codec: &'a Codec,
     known: &'a Known,
+    region: Option<&'a Region>,
 }
 
 impl Refiner<'_> {
@@ -152,7 +169,7 @@ impl Refiner<'_> {
 
     /// By gradient in continuous columns, at most so many `steps`.
     fn climb(&self, point: &mut Point, score: &mut f64, steps: usize, rng: &mut Xoshiro256PlusPlus) {
-        let Self { acquisition, codec, known } = self;
+        let Self { acquisition, codec, known, region } = self;
         let bends = &acquisition.objective.hyper().bends;
         let number = |j: &usize| matches!(codec.columns()[*j], Column::Number { .. });
         let free: Vec<usize> = (0..point.len()).filter(number).filter(|j| codec.active(point, *j)).collect();
@@ -166,7 +183,7 @@ impl Refiner<'_> {
             (score, slope)
         });
         // made exact and allowed
-        let exact = codec.snap(&bends.undo(&climbed));
+        let exact = codec.snap(&bends.undo(&within(*region, climbed)));
         let allowed = if codec.satisfied(&exact) { Some(exact) } else { codec.repair(&exact, rng) };
         if let Some(exact) = allowed.filter(|p| !known.is_taken(p)) {
             let reached = acquisition.scores(std::slice::from_ref(&exact))[0];
@@ -178,7 +195,7 @@ impl Refiner<'_> {
 
     /// From neighbour to neighbour in discrete columns; whether there was a better one.
     fn walk(&self, point: &mut Point, score: &mut f64) -> bool {
-        let Self { acquisition, codec, known } = self;
+        let Self { acquisition, codec, known, .. } = self;
         for moves in 0..MOVES {
             let mut neighbours = codec.neighbours(point);
             neighbours.retain(|p| codec.satisfied(p) && !known.is_taken(p));

@@ -87,12 +87,13 @@ fn what_matters_is_found_with_its_share() {
 
 #[test]
 fn cliffs_are_told_by_regression_trees() {
-    // the working set fits into `a`, or it does not
-    let misses = |a: f64| if a < 0.5 { 20.0 } else { 0.0 };
-    let e = explain(&ask(96, |i, u, _| {
-        100.0 / (1.0 + misses(u[0]) + 3.0 * (u[1] - 0.4).powi(2)) + 0.5 * noise(i)
-    }))
-    .unwrap();
+    // a working set fits into `a`, and only then does it matter whether `b` is too large
+    let rate = |u: &[f64]| match (u[0] > 0.37, u[1] < 0.6) {
+        (true, true) => 12.0,
+        (true, false) => 10.5,
+        (false, _) => 10.0,
+    };
+    let e = explain(&ask(96, |_, u, _| rate(u) + if u[2] > 0.7 { 1.0 } else { 0.0 })).unwrap();
     let trees = e.surrogates.iter().find(|s| s.kind == Kind::Trees).unwrap();
     assert!(trees.weight > 0.5, "{:?}", e.surrogates);
 }
