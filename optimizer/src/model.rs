@@ -336,7 +336,8 @@ impl Fitted {
     /// as they are, then those that follow it, and so on while that helps. The density in the end.
     fn curve(&mut self, columns: &[Column], mut density: f64) -> f64 {
         for _ in 0..CURVES {
-            let (_, warp) = likeliest(columns, &self.pairs, &self.data, &self.part, &self.hyper);
+            let screening = Screening::new(columns, &self.pairs, &self.part, &self.hyper);
+            let (_, warp) = likeliest(&screening, &self.data, &self.part);
             if warp == self.warp {
                 break;
             }
@@ -357,12 +358,8 @@ impl Fitted {
     fn curve_afresh(&mut self, columns: &[Column], starts: &[Hyper], density: f64) {
         for start in starts {
             let screening = Screening::new(columns, &self.pairs, &self.part, start);
-            let seen = |warp: &Warp| {
-                screening.seen_as(&transformed(&self.part, warp).values)
-                    + warp.log_jacobian(&self.part.values)
-            };
-            let (likely, warp) = likeliest(columns, &self.pairs, &self.data, &self.part, start);
-            if likely <= seen(&self.warp) + FAR_MORE {
+            let (likely, warp) = likeliest(&screening, &self.data, &self.part);
+            if likely <= seen_through(&screening, &self.part, &self.warp) + FAR_MORE {
                 continue;
             }
             let part = transformed(&self.part, &warp);
@@ -430,21 +427,22 @@ impl Fitted {
     }
 }
 
-/// The transformation of the outputs of `data` that makes those of its `part` most probable under `hyper`, and how probable; the straight line where
-/// there are few.
-fn likeliest(columns: &[Column], pairs: &Pairs, data: &Data, part: &Data, hyper: &Hyper) -> (f64, Warp) {
+/// The transformation, made for `data`, that makes its `part` most probable, and how probable.
+fn likeliest(screening: &Screening<'_>, data: &Data, part: &Data) -> (f64, Warp) {
     let curves = Curve::ALL.into_iter().flatten().copied().map(Some);
-    let curves = curves.filter(|_| part.points.len() >= CURVED_FROM);
-    let screening = Screening::new(columns, pairs, part, hyper);
     std::iter::once(None)
         .chain(curves)
         .map(|curve| {
             let warp = Warp::new(&data.values, curve);
-            let density = screening.seen_as(&transformed(part, &warp).values);
-            (density + warp.log_jacobian(&part.values), warp)
+            (seen_through(screening, part, &warp), warp)
         })
         .reduce(|a, b| if b.0 > a.0 { b } else { a })
         .expect("the straight line is there")
+}
+
+/// How probable the values of `part` are if they are transformed by `warp`; as a logarithm.
+fn seen_through(screening: &Screening<'_>, part: &Data, warp: &Warp) -> f64 {
+    screening.seen_as(&transformed(part, warp).values) + warp.log_jacobian(&part.values)
 }
 
 /// Shapes of the function, compared.

@@ -1,4 +1,4 @@
-//! The model: Gaussian processes over the columns of a space, weighted by how well they predict.
+//! The models: Gaussian processes over the columns of a space, and a forest of regression trees, weighted by how well they predict.
 
 pub mod bend;
 pub mod draws;

@@ -81,7 +81,7 @@ fn surrogates(surrogates: &[Surrogate]) -> String {
         .map(|s| format!("{} {:.0} % ({:+.2})", s.kind.as_str(), s.weight * 100.0, s.log_density))
         .collect();
     format!(
-        "Model: Gaussian processes, weighted by how well they predict results that are left out (log density of one): {}",
+        "Models, weighted by how well they predict results that are left out (log density of one); trees count where they are decidedly better: {}",
         each.join(", ")
     )
 }
