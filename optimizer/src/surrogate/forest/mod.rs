@@ -54,7 +54,8 @@ impl Forest {
             trees.push(tree);
         }
         // a result that every tree has seen, as may be where there are two or three
-        let nothing = Moments { count: 1.0, mean, square: mean * mean + variance, ..Moments::default() };
+        let nothing =
+            Moments { count: 1.0, mean, square: mean * mean, spread: variance.max(least), unknown: 0.0 };
         unseen.iter_mut().filter(|m| m.count == 0.0).for_each(|m| *m = nothing);
         let off = |m: &Moments, y: &f64| (y - m.mean / m.count).powi(2);
         let error = unseen.iter().zip(&data.values).map(|(m, y)| off(m, y)).sum::<f64>() / n as f64;
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn two_results_and_equal_ones_are_lived_with() {
-        for data in [data(2, step), data(20, |_| 0.0)] {
+        for data in [data(2, step), data(2, |_| 0.0), data(20, |_| 0.0)] {
             let forest = Forest::new(&COLUMNS, &data, 1);
             assert!(forest.left_out_log_densities().iter().all(|d| d.is_finite()), "{forest:?}");
             let leaf = forest.leaf(0, &data.points[0]);
