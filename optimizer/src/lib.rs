@@ -1,7 +1,7 @@
 //! Proposes trials: a pure function from an [`Ask`](autoopt_epoch::message::Ask) to parameters.
 //!
-//! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → [`surrogate`] (a
-//! Gaussian process) → [`acquisition`] (noisy log expected improvement, times each [`term`]) → [`propose`] (where it is largest);
+//! The road of a suggestion: [`space`] (parameters ↔ columns) → [`design`] (points without a model) → [`surrogate`]
+//! (Gaussian processes and trees) → [`acquisition`] (noisy log expected improvement, times each [`term`]) → [`propose`] (where it is largest);
 //! for several goals [`pareto`] in place of the last two. None of
 //! these knows a runtime, a broker or a clock. Around them: [`service`] (asks from the bus) and [`asktell`] (standard input).
 
