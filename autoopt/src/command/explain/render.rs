@@ -81,7 +81,7 @@ fn surrogates(surrogates: &[Surrogate]) -> String {
         .map(|s| format!("{} {:.0} % ({:+.2})", s.kind.as_str(), s.weight * 100.0, s.log_density))
         .collect();
     format!(
-        "Models, weighted by how well they predict results that are left out (log density of one); trees count where they are decidedly better: {}",
+        "Models (Gaussian processes by their kernel, and trees where they are decidedly better), weighted by how well they predict results that are left out (log density of one): {}",
         each.join(", ")
     )
 }
